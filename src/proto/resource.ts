@@ -15,9 +15,12 @@ export const typeUrls: Readonly<Record<XdsType, string>> = Object.freeze({
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
 });
 
-/** Something that must be usable on a proxy before what needs it may be sent to that proxy. */
+/**
+ * Something that a proxy must have before what needs it is in force there. Only clusters hold a unit back: secrets and
+ * route configurations are asked for by the proxy once it has what names them, so they count for "applied" alone.
+ */
 export interface Need {
-  readonly type: 'cluster' | 'secret';
+  readonly type: 'cluster' | 'secret' | 'route';
   readonly name: string;
 }
 
@@ -34,6 +37,11 @@ export interface Unit {
   readonly needs: readonly Need[];
   /** How long what this unit used must stay after its last user was acknowledged gone, in milliseconds. */
   readonly drainMs: number;
+  /**
+   * Sent in place of `bytes` to a proxy that waits for what the unit needs and never had this unit: the same field, it
+   * needs nothing and answers 503 with the cause. Without it the unit is left out meanwhile.
+   */
+  readonly fallback?: Uint8Array;
 }
 
 /**
