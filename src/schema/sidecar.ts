@@ -1,0 +1,72 @@
+/** Sidecar: what a group of sidecars sees and listens to (https://istio.io/latest/docs/reference/config/networking/sidecar/). */
+import { destination } from './destination.ts';
+import { serverTls } from './gateway.ts';
+import { istioKind, type SpecObject } from './kit/kind.ts';
+import { choice, list, no, object, port, required, string, withDefault, yes, type Static } from './kit/node.ts';
+import { connectionPool, networkingSelector } from './shared.ts';
+
+const sidecarPort = object({
+  number: yes('the port', port()),
+  protocol: yes('its protocol', string()),
+  name: yes('its name', string()),
+  targetPort: no('not used', port(), 'Istio ignores it here too'),
+});
+const captureMode = choice(['DEFAULT', 'IPTABLES', 'NONE']);
+
+const ingressListener = object({
+  port: required(yes('port to listen on', sidecarPort)),
+  bind: no('address to listen on', string(), "inbound listeners follow the pod's interception"),
+  captureMode: no('how traffic gets there', captureMode, "inbound listeners follow the pod's interception"),
+  defaultEndpoint: no('where the traffic goes', string(), 'inbound traffic goes to the port it came for'),
+  tls: no('TLS that the sidecar terminates', serverTls, "inbound TLS is the mesh's"),
+  connectionPool: no('limits towards the application', connectionPool, 'inbound limits are not set'),
+});
+/** A port that the sidecar listens on for the application. */
+export type IngressListener = Static<typeof ingressListener>;
+
+const egressListener = object({
+  port: yes('only for this port', sidecarPort),
+  bind: yes('address to listen on', string()),
+  captureMode: withDefault('DEFAULT', yes('how traffic gets there', captureMode)),
+  hosts: required(yes('hosts that are seen, as namespace/host', list(string({ minLength: 1 }), { minItems: 1 }))),
+});
+/** What the application can call. */
+export type EgressListener = Static<typeof egressListener>;
+
+const outboundTrafficPolicy = object({
+  mode: withDefault(
+    'ALLOW_ANY',
+    yes(
+      'what becomes of calls to unknown hosts',
+      choice(['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS'], {
+        ALLOW_ANY_DYNAMIC_DNS: 'resolving unknown hosts at request time',
+      }),
+    ),
+  ),
+  egressProxy: yes('service that gets calls to unknown hosts', destination),
+});
+
+const spec = object({
+  workloadSelector: yes('sidecars that this is for; all of the namespace where it is absent', networkingSelector),
+  ingress: no(
+    'ports that the sidecar listens on for the application',
+    list(ingressListener),
+    'every port of the pod is served',
+  ),
+  egress: yes('what the application can call', list(egressListener)),
+  inboundConnectionPool: no('limits towards the application', connectionPool, 'inbound limits are not set'),
+  outboundTrafficPolicy: yes('what becomes of calls to unknown hosts', outboundTrafficPolicy),
+});
+/** What a Sidecar says. */
+export type SidecarSpec = Static<typeof spec>;
+/** What a group of sidecars sees. */
+export interface Sidecar extends SpecObject<'Sidecar', SidecarSpec> {}
+
+/** The kind. */
+export const sidecar = istioKind({
+  group: 'networking.istio.io',
+  versions: ['v1', 'v1beta1', 'v1alpha3'],
+  kind: 'Sidecar',
+  plural: 'sidecars',
+  spec,
+});
