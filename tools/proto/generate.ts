@@ -4,14 +4,15 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { extractDescriptors } from './extract.ts';
+import { rulesText } from './rules.ts';
 import { tableText } from './table.ts';
 import { typesText } from './types.ts';
 
 /**
  * Reads the descriptors out of an Envoy binary and writes, into `outputFolder` (made when missing):
- * `descriptors.binpb` (a FileDescriptorSet), `table.json` (the encoder table), `types.ts` (types of the JSON),
- * and last, by rename,
- * `digest` (the binary's SHA-256 in hexadecimal), so that a digest is there only when all else is.
+ * `descriptors.binpb` (a FileDescriptorSet), `table.json` (the encoder table), `rules.json` (what Envoy wants of
+ * values), `types.ts` (types of the JSON), and last, by rename, `digest` (the binary's SHA-256 in hexadecimal), so that
+ * a digest is there only when all else is.
  * Equal binaries give equal bytes. Fails when the binary carries no complete set of descriptors.
  */
 export async function generateProto(envoyPath: string, outputFolder: string): Promise<void> {
@@ -23,6 +24,7 @@ export async function generateProto(envoyPath: string, outputFolder: string): Pr
   await mkdir(outputFolder, { recursive: true });
   await put(outputFolder, 'descriptors.binpb', toBinary(FileDescriptorSetSchema, set));
   await put(outputFolder, 'table.json', `${JSON.stringify(tableText(registry), undefined, 1)}\n`);
+  await put(outputFolder, 'rules.json', `${JSON.stringify(rulesText(registry), undefined, 1)}\n`);
   await put(outputFolder, 'types.ts', typesText(registry));
   await put(outputFolder, 'digest', `${createHash('sha256').update(binary).digest('hex')}\n`);
 }
