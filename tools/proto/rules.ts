@@ -1,6 +1,7 @@
 import {
   getOption,
   hasOption,
+  isMessage,
   toJson,
   type DescExtension,
   type DescField,
