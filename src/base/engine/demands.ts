@@ -1,5 +1,5 @@
 import { bagAdd, bagEach, bagRemove } from './bag.ts';
-import { clean, type Cell, type DemandRecord } from './nodes.ts';
+import { clean, sameOutcome, type Cell, type DemandRecord } from './nodes.ts';
 
 /** Who wants which cells, which of those are to be looked at, and whom to tell. */
 export class Demands {
@@ -62,18 +62,24 @@ export class Demands {
     this.#changed.clear();
     const thrown: unknown[] = [];
     for (const record of records.sort((a, b) => a.order - b.order)) {
-      const { outcome } = record.cell;
-      if (record.released || record.onChange === undefined || outcome === undefined || outcome === record.told)
-        continue;
-      record.told = outcome;
-      this.notified++;
       try {
-        record.onChange(outcome, revision);
+        this.#tell(record, revision);
       } catch (error) {
         thrown.push(error);
       }
     }
     if (thrown.length > 0) throw thrown.length === 1 ? thrown[0] : new AggregateError(thrown, 'listeners failed');
+  }
+
+  #tell(record: DemandRecord, revision: number): void {
+    const { cell, told, onChange } = record;
+    const { outcome } = cell;
+    if (record.released || onChange === undefined || outcome === undefined) return;
+    record.told = outcome;
+    // Several revisions may lie between, and the last may have brought back what the first took away.
+    if (told !== undefined && sameOutcome(cell, told, outcome)) return;
+    this.notified++;
+    onChange(outcome, revision);
   }
 }
 

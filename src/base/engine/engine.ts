@@ -25,6 +25,8 @@ export interface EngineStats {
   /** Index cells that are not empty, of the indexes that were ever read. */
   readonly indexCells: number;
   readonly cellsAlive: number;
+  /** Input keys and index cells that some living cell reads, present or not. */
+  readonly leaves: number;
   /** Recorded reads of the cells alive. */
   readonly edges: number;
   /** Cells that changes marked. */
@@ -236,21 +238,10 @@ class IncrementalEngine implements Engine, Ancestor {
 
   stats(): EngineStats {
     const { queriesRun, cutOffs, verified, adopted, diagnosticsVersion } = this.#evaluator;
-    const { alive: cellsAlive, edges, marked } = this.graph;
+    const { alive: cellsAlive, leaves, edges, marked } = this.graph;
     const { notified } = this.#demands;
-    const sizes = this.store.sizes();
-    return {
-      ...sizes,
-      cellsAlive,
-      edges,
-      marked,
-      queriesRun,
-      cutOffs,
-      verified,
-      adopted,
-      notified,
-      diagnosticsVersion,
-    };
+    const held = { ...this.store.sizes(), cellsAlive, leaves, edges };
+    return { ...held, marked, queriesRun, cutOffs, verified, adopted, notified, diagnosticsVersion };
   }
 
   /** Evaluates a cell that nobody may want; the next collect looks at it. */

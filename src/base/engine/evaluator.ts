@@ -3,9 +3,9 @@ import { sameRead, type Ancestor, findClean } from './adopt.ts';
 import { bagEach } from './bag.ts';
 import { cycleFailures } from './cycle.ts';
 import type { Graph } from './graph.ts';
-import { clean, dirty, isOnCycle, maybe, nameOf, provisional } from './nodes.ts';
+import { clean, dirty, isOnCycle, maybe, nameOf, provisional, sameOutcome } from './nodes.ts';
 import type { Cell } from './nodes.ts';
-import { failureOf, sameFailure, type Failure, type Outcome } from './outcome.ts';
+import { failureOf, type Failure, type Outcome } from './outcome.ts';
 import { Run, type RunHost } from './run.ts';
 import type { Store } from './store.ts';
 
@@ -41,6 +41,8 @@ export class Evaluator implements RunHost {
   readonly #unwind = new Unwind('a query caught what is not its own to catch');
   readonly #stack: Run[] = [];
   readonly #provisional: Cell[] = [];
+  /** Counts cells in the order in which their evaluation began. */
+  #serial = 0;
   #depth = 0;
   #wanted: Cell | undefined;
   /** Completed runs, ever. */
@@ -110,6 +112,7 @@ export class Evaluator implements RunHost {
     this.#stack.length = 0;
     this.#provisional.length = 0;
     this.#wanted = undefined;
+    this.#serial = 0;
   }
 
   check(run: Run): void {
@@ -139,7 +142,7 @@ export class Evaluator implements RunHost {
   }
 
   #push(cell: Cell): void {
-    cell.position = this.#stack.length;
+    cell.position = this.#serial++;
     this.#stack.push(new Run(this, cell, this.#provisional.length));
   }
 
@@ -196,7 +199,7 @@ export class Evaluator implements RunHost {
 
   #finish(run: Run, outcome: Outcome<unknown>): void {
     const cell = run.target;
-    const place = this.#stack.length - 1;
+    const { position } = cell;
     this.queriesRun++;
     this.graph.link(cell, run.reads);
     if (cell.diagnostics !== undefined || run.diagnostics !== undefined) {
@@ -205,9 +208,8 @@ export class Evaluator implements RunHost {
     }
     this.#pop(run);
     if (run.low === Infinity) this.#conclude(cell, outcome);
-    else if (run.low < place) {
+    else if (run.low < position) {
       cell.state = provisional;
-      cell.position = run.low;
       this.#provisional.push(cell);
     } else this.#concludeCycle([cell, ...this.#provisional.splice(run.provisionalBefore)]);
   }
@@ -215,7 +217,7 @@ export class Evaluator implements RunHost {
   #pop(run: Run): void {
     this.#stack.pop();
     const reader = this.#stack.at(-1);
-    if (reader !== undefined && run.low < this.#stack.length) reader.low = Math.min(reader.low, run.low);
+    if (reader !== undefined && run.low < run.target.position) reader.low = Math.min(reader.low, run.low);
   }
 
   #concludeCycle(cells: readonly Cell[]): void {
@@ -282,13 +284,6 @@ export class Evaluator implements RunHost {
     this.#conclude(cell, found.cell.outcome);
     return true;
   }
-}
-
-function sameOutcome(cell: Cell, a: Outcome<unknown>, b: Outcome<unknown>): boolean {
-  if (a === b) return true;
-  if (a.kind === 'failure' || b.kind === 'failure')
-    return a.kind === 'failure' && b.kind === 'failure' && sameFailure(a, b);
-  return cell.query.equal(a.value, b.value);
 }
 
 function onCycle(cell: Cell): Failure {

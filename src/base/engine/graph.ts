@@ -24,6 +24,13 @@ export class Graph {
   /** Cells marked by changes, ever. */
   marked = 0;
 
+  /** Places in the store that some cell reads. */
+  get leaves(): number {
+    let count = this.#nameLeaves.size;
+    for (const table of this.#leaves.values()) count += table.size;
+    return count;
+  }
+
   find(query: AnyQuery, text: string): Cell | undefined {
     return this.#cells.get(query)?.get(text);
   }

@@ -1,7 +1,7 @@
 /** The graph as it is recorded: leaves are places in the store that somebody read, cells are runs of queries. */
 import { bagAdd, bagRemove, type Bag } from './bag.ts';
 import type { Query } from './definitions.ts';
-import type { CellName, Outcome } from './outcome.ts';
+import { sameFailure, type CellName, type Outcome } from './outcome.ts';
 import type { AnyIndex, AnyInput } from './store.ts';
 
 /** Any query, its types forgotten. */
@@ -41,7 +41,7 @@ export interface Cell {
   reads: readonly Node[];
   readers: Bag<Cell>;
   state: CellState;
-  /** Place on the evaluation stack, -1 if not there; of a provisional cell the lowest place that it reaches. */
+  /** While it is evaluated or provisional: how many cells the evaluation had begun before it; else -1. */
   position: number;
   /** Who wants this cell from outside. */
   demands: Bag<DemandRecord>;
@@ -66,6 +66,14 @@ export function nameOf(cell: Cell): CellName {
 /** True if the cell stands on a cycle by its last run. */
 export function isOnCycle(cell: Cell): boolean {
   return cell.outcome?.kind === 'failure' && cell.outcome.cycle !== undefined;
+}
+
+/** True if readers of the cell need not care which of the two it holds. */
+export function sameOutcome(cell: Cell, a: Outcome<unknown>, b: Outcome<unknown>): boolean {
+  if (a === b) return true;
+  if (a.kind === 'failure' || b.kind === 'failure')
+    return a.kind === 'failure' && b.kind === 'failure' && sameFailure(a, b);
+  return cell.query.equal(a.value, b.value);
 }
 
 /** Replaces what a cell reads by what its last run read. `dropped` hears of each node that lost its last reader. */

@@ -25,7 +25,7 @@ export class Run implements Read {
   readonly provisionalBefore: number;
   /** Which read is looked at next, while the recorded reads are checked. */
   next = 0;
-  /** Lowest place on the stack that this cell reaches; infinite if it reaches none. */
+  /** Lowest `position` that this cell reaches among the unfinished ones; infinite if it reaches none. */
   low = Number.POSITIVE_INFINITY;
   /** Revision of the engine above whose cell is being compared; -1 before, infinite once that failed. */
   adopting = -1;
