@@ -1,0 +1,70 @@
+/** Clusters that every sidecar has, and those of a workload's own ports. */
+import { defineQuery } from '../../base/engine/index.ts';
+import type { JsonObject } from '../../base/json.ts';
+import { protoDuration } from '../../base/duration.ts';
+import { isHttp2, type Protocol } from '../../model/protocol.ts';
+import { meshSettings, type MeshSettings } from '../../model/settings.ts';
+import type { Resource } from '../../proto/resource.ts';
+import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, passthroughCluster } from '../names.ts';
+import { clusterResource } from '../resource.ts';
+import { circuitBreakers } from './policy.ts';
+import { protocolOptions } from './protocol-options.ts';
+
+/** By which kind of source address Envoy's way to its own application is told from the application's way out. */
+const inboundSource = '127.0.0.6';
+
+/** Linux' SO_MARK on SOL_SOCKET: how interception knows the proxy's sockets where there is no user id to tell by. */
+const proxyMark: JsonObject = { level: 1, name: 36, int_value: 1_337, state: 'STATE_PREBIND' };
+
+/** Bind configuration of connections to the application. */
+function inboundBind(marksSockets: boolean): JsonObject {
+  return {
+    source_address: { address: inboundSource, port_value: 0 },
+    ...(marksSockets ? { socket_options: [proxyMark] } : {}),
+  };
+}
+
+/** The clusters without an endpoint of the mesh that a proxy may be sent to. */
+export const fixedClusters = defineQuery<'sidecar' | 'router', readonly Resource[]>('fixed clusters', (read, type) => {
+  const settings = read.get(meshSettings, '');
+  const blackHole = {
+    name: blackHoleCluster,
+    type: 'STATIC',
+    connect_timeout: protoDuration(settings.connectTimeoutMs),
+  };
+  return [blackHole, ...(type === 'sidecar' ? [passthrough(settings)] : [])].map(clusterResource);
+});
+
+function passthrough(settings: MeshSettings): JsonObject {
+  return {
+    name: passthroughCluster,
+    type: 'ORIGINAL_DST',
+    lb_policy: 'CLUSTER_PROVIDED',
+    connect_timeout: protoDuration(settings.connectTimeoutMs),
+    circuit_breakers: circuitBreakers({}),
+    ...protocolOptions('downstream', {}),
+  };
+}
+
+/** Key of the cluster to one port of the workload itself. */
+export interface InboundClusterKey {
+  readonly [key: string]: number | string | boolean;
+  /** 0 for the ports that no service names. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly marksSockets: boolean;
+}
+
+/** The way from the proxy to its own application: to the address that the client dialled. */
+export const inboundClusterResource = defineQuery<InboundClusterKey, Resource>('inbound cluster', (read, key) => {
+  const settings = read.get(meshSettings, '');
+  return clusterResource({
+    name: key.port === 0 ? inboundPassthroughCluster : inboundCluster(key.port),
+    type: 'ORIGINAL_DST',
+    lb_policy: 'CLUSTER_PROVIDED',
+    connect_timeout: protoDuration(settings.connectTimeoutMs),
+    circuit_breakers: circuitBreakers({}),
+    upstream_bind_config: inboundBind(key.marksSockets),
+    ...protocolOptions(isHttp2(key.protocol) ? 'http2' : key.protocol === 'auto' ? 'downstream' : 'http1', {}),
+  });
+});

@@ -1,0 +1,101 @@
+/** From Envoy's JSON to what the xDS server sends: bytes in parts, with what each part needs. */
+import { hashBytes, hashText } from '../base/hash.ts';
+import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts';
+import { encode, encodeField } from '../proto/index.ts';
+import { typeUrls, type Need, type Resource, type Unit, type XdsType } from '../proto/resource.ts';
+
+/** How long what nobody uses any more stays before it is removed (Istio's drainDuration). */
+export const defaultDrainMs = 45_000;
+
+const messageOf = (type: XdsType): string => typeUrls[type].slice('type.googleapis.com/'.length);
+
+function nameOf(json: JsonObject): string {
+  const name = json['name'];
+  return typeof name === 'string' ? name : '';
+}
+
+/** A resource that waits as a whole. */
+export function wholeResource(type: XdsType, name: string, json: JsonObject): Resource {
+  const head = encode(messageOf(type), json);
+  return { name, version: hashBytes(head), head, needs: needsOf(json), units: [] };
+}
+
+/** A cluster; the proxy shows by `readyBy` that it is usable. */
+export function clusterResource(json: JsonObject): Resource {
+  const resource = wholeResource('cluster', nameOf(json), json);
+  const byAssignment = json['type'] === 'EDS' && json['health_checks'] === undefined;
+  return { ...resource, readyBy: byAssignment ? 'assignment' : 'cds' };
+}
+
+/** One virtual host or filter chain as a part of its own. Chains may share a name, so their match is part of the key. */
+export function unitOf(type: 'listener' | 'route', json: JsonObject): Unit {
+  const field = type === 'route' ? 'virtual_hosts' : 'filter_chains';
+  const bytes = encodeField(messageOf(type), field, json);
+  return {
+    name: type === 'route' ? nameOf(json) : `${nameOf(json)} ${canonicalJson(json['filter_chain_match'] ?? {})}`,
+    bytes,
+    version: hashBytes(bytes),
+    needs: needsOf(json),
+    drainMs: Math.max(defaultDrainMs, longestWaitMs(json)),
+  };
+}
+
+/** A listener or route configuration from its head and its parts. */
+export function assembled(type: 'listener' | 'route', head: JsonObject, units: readonly Unit[]): Resource {
+  const bytes = encode(messageOf(type), head);
+  return {
+    name: nameOf(head),
+    version: hashText([hashBytes(bytes), ...units.map((unit) => unit.version)].join(' ')),
+    head: bytes,
+    needs: needsOf(head),
+    units,
+  };
+}
+
+/**
+ * The clusters and secrets that a piece of final JSON names, whoever wrote it there. Own secrets are left out: they are
+ * answered at once, and nothing starts without them.
+ */
+export function needsOf(json: JsonValue): readonly Need[] {
+  const clusters = new Set<string>();
+  const secrets = new Set<string>();
+  collect(json, clusters, secrets);
+  const byName = (names: Set<string>, type: Need['type']): Need[] =>
+    [...names].toSorted().map((name) => ({ type, name }));
+  return [...byName(clusters, 'cluster'), ...byName(secrets, 'secret')];
+}
+
+function collect(value: JsonValue, clusters: Set<string>, secrets: Set<string>): void {
+  if (Array.isArray(value)) {
+    for (const member of value as readonly JsonValue[]) collect(member, clusters, secrets);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  const fields = value as JsonObject;
+  if (typeof fields['cluster'] === 'string') clusters.add(fields['cluster']);
+  if (fields['sds_config'] !== undefined && typeof fields['name'] === 'string') secrets.add(fields['name']);
+  for (const weighted of clustersOf(fields['weighted_clusters'])) clusters.add(weighted);
+  for (const [key, member] of Object.entries(fields)) {
+    if (key !== 'metadata' && key !== 'filter_metadata' && member !== undefined) collect(member, clusters, secrets);
+  }
+}
+
+function clustersOf(weighted: JsonValue | undefined): readonly string[] {
+  if (typeof weighted !== 'object' || weighted === null || Array.isArray(weighted)) return [];
+  const list = (weighted as JsonObject)['clusters'];
+  if (!Array.isArray(list)) return [];
+  return (list as readonly JsonObject[]).map((cluster) => nameOf(cluster));
+}
+
+function longestWaitMs(value: JsonValue): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let longest = 0;
+  for (const [key, member] of Object.entries(value)) {
+    if (typeof member === 'string' && (key === 'timeout' || key === 'fixed_delay') && member.endsWith('s')) {
+      longest = Math.max(longest, Number.parseFloat(member) * 1_000);
+    } else if (typeof member === 'object' && member !== null) {
+      longest = Math.max(longest, longestWaitMs(member));
+    }
+  }
+  return Number.isFinite(longest) ? longest : 0;
+}

@@ -1,0 +1,102 @@
+/** A proxy's resources as one static bootstrap, by which a real Envoy judges them. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Engine } from '../../src/base/engine/index.ts';
+import type { JsonObject, JsonValue } from '../../src/base/json.ts';
+import { proxyNames, proxyResource, type ProxyResourceKey } from '../../src/compile/proxy.ts';
+import type { ProxyKey } from '../../src/model/view.ts';
+import { decode, typeUrls, type Resource, type XdsType } from '../../src/proto/index.ts';
+
+/** A resource's JSON, from its bytes. */
+export function jsonOf(type: XdsType, resource: Resource): JsonObject {
+  const bytes = Buffer.concat([resource.head, ...resource.units.map((unit) => unit.bytes)]);
+  return decode(typeUrls[type].slice('type.googleapis.com/'.length), bytes);
+}
+
+/** One resource of a proxy as JSON; `undefined` if it has none of that name. */
+export function resourceJson(engine: Engine, key: ProxyResourceKey): JsonObject | undefined {
+  const outcome = engine.peek(proxyResource, key);
+  if (outcome.kind === 'failure') throw new Error(outcome.message);
+  return outcome.value === undefined ? undefined : jsonOf(key.type, outcome.value);
+}
+
+/** Everything that a proxy is sent, as JSON by type. */
+export function everythingOf(
+  engine: Engine,
+  proxy: ProxyKey,
+): Readonly<Record<'clusters' | 'listeners' | 'routes', readonly JsonObject[]>> {
+  const listed = (type: 'cluster' | 'listener'): readonly JsonObject[] => {
+    const names = engine.peek(proxyNames, { proxy, type });
+    if (names.kind === 'failure') throw new Error(names.message);
+    return names.value.map((name) => resourceJson(engine, { proxy, type, name }) ?? { missing: name });
+  };
+  const listeners = listed('listener');
+  const routes = [...routeNames(listeners)].map(
+    (name) => resourceJson(engine, { proxy, type: 'route', name }) ?? { missing: name },
+  );
+  return { clusters: listed('cluster'), listeners, routes };
+}
+
+function routeNames(value: JsonValue, found = new Set<string>()): ReadonlySet<string> {
+  if (typeof value !== 'object' || value === null) return found;
+  for (const [key, member] of Object.entries(value)) {
+    if (key === 'route_config_name' && typeof member === 'string') found.add(member);
+    else if (member !== undefined) routeNames(member as JsonValue, found);
+  }
+  return found;
+}
+
+const run = promisify(execFile);
+
+/** Envoy's word on a proxy's resources: an empty text if it takes them. Nothing is opened or dialled. */
+export async function validate(envoy: string, engine: Engine, proxy: ProxyKey): Promise<string> {
+  const { clusters, listeners, routes } = everythingOf(engine, proxy);
+  const folder = await mkdtemp(join(tmpdir(), 'mizzen-validate-'));
+  try {
+    const inlined = listeners.map((listener) => inline(listener, routes));
+    const bootstrap = {
+      node: { id: 'test', cluster: 'test' },
+      dynamic_resources: {
+        ads_config: {
+          api_type: 'DELTA_GRPC',
+          transport_api_version: 'V3',
+          grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+        },
+      },
+      static_resources: {
+        clusters: [{ name: 'xds', type: 'STATIC', typed_extension_protocol_options: http2 }, ...clusters],
+        listeners: inlined,
+      },
+    };
+    const file = join(folder, 'envoy.json');
+    await writeFile(file, JSON.stringify(bootstrap));
+    await run(envoy, ['--mode', 'validate', '-c', file, '-l', 'error', '--disable-hot-restart']);
+    return '';
+  } catch (error) {
+    return String((error as { stderr?: string }).stderr ?? error);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const http2 = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
+
+// Envoy checks a route only where it stands in its listener.
+function inline<T>(value: T, routes: readonly JsonObject[]): T {
+  if (Array.isArray(value)) return value.map((member: unknown) => inline(member, routes)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, member]): [string, unknown] => {
+    if (key !== 'rds') return [key, inline(member, routes)];
+    const name = (member as JsonObject)['route_config_name'];
+    return ['route_config', routes.find((route) => route['name'] === name)];
+  });
+  return Object.fromEntries(entries) as T;
+}
