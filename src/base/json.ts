@@ -38,25 +38,45 @@ function equalCollections(a: object, b: object): boolean {
 }
 
 function equalObjects(a: object, b: object): boolean {
-  const left = definedEntries(a);
-  const right = new Map(definedEntries(b));
-  return left.length === right.size && left.every(([key, value]) => right.has(key) && deepEqual(value, right.get(key)));
+  const right = b as Readonly<Record<string, unknown>>;
+  let unmatched = 0;
+  for (const member of Object.values(b)) if (member !== undefined) unmatched++;
+  for (const [key, member] of Object.entries(a)) {
+    if (member === undefined) continue;
+    // Own members only: an object inherits `constructor` and its like.
+    if (!Object.hasOwn(b, key) || !deepEqual(member, right[key])) return false;
+    unmatched--;
+  }
+  return unmatched === 0;
 }
 
-function definedEntries(value: object): [string, unknown][] {
-  return Object.entries(value).filter(([, member]) => member !== undefined);
-}
-
-/** JSON text with object keys sorted and `undefined` members left out: equal data gives equal text. */
+/**
+ * JSON text with object keys in the order of their code units and `undefined` members left out: equal data gives equal
+ * text. What JSON cannot hold becomes what `JSON.stringify` makes of it inside an array (`null`).
+ */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : member,
-  );
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return scalarText(value);
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
+  if ('toJSON' in value && typeof value.toJSON === 'function') return canonicalJson(value.toJSON());
+  let text = '';
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(value).sort()) {
+    const member = members[key];
+    if (member === undefined || typeof member === 'function' || typeof member === 'symbol') continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+  }
+  return `{${text}}`;
 }
 
-/** Freezes plain data all the way down and returns it. Typed arrays cannot be frozen and are left as they are. */
+function scalarText(value: unknown): string {
+  return (JSON.stringify(value) as string | undefined) ?? 'null';
+}
+
+/**
+ * Freezes plain data all the way down and returns it. What is frozen already is taken to be so all the way down; typed
+ * arrays cannot be frozen and are left as they are.
+ */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && !ArrayBuffer.isView(value)) {
     Object.freeze(value);

@@ -31,7 +31,7 @@ export function diagnosticsBelow(cell: Cell): readonly unknown[] {
   for (const node of below(cell)) {
     if (node.kind !== 'query') continue;
     for (const diagnostic of node.diagnostics ?? []) {
-      const text = canonicalJson(diagnostic) ?? '';
+      const text = canonicalJson(diagnostic);
       if (!found.has(text)) found.set(text, diagnostic);
     }
   }
