@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod } from '../schema/index.ts';
+import { encode } from '../proto/index.ts';
+import { decide } from './decision.ts';
+import { inject } from './inject.ts';
+import { exclusionsOf, interceptionRules } from './interception.ts';
+import type { InjectionSettings } from './settings.ts';
+
+const settings: InjectionSettings = {
+  interceptBy: 'owner',
+  discoveryAddress: 'istiod.istio-system.svc:15012',
+  proxyImage: 'envoyproxy/envoy:v1.40.0',
+  initImage: 'mizzen/init',
+  revision: 'default',
+  mesh: {},
+  injectByDefault: false,
+};
+
+const pod: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'reviews-v1-abc', namespace: 'default', labels: { app: 'reviews', version: 'v1' } },
+  spec: {
+    serviceAccountName: 'bookinfo-reviews',
+    containers: [
+      {
+        name: 'reviews',
+        image: 'reviews',
+        ports: [{ name: 'web', containerPort: 9080 }],
+        readinessProbe: { httpGet: { path: '/health', port: 'web' }, periodSeconds: 2 },
+        livenessProbe: { tcpSocket: { port: 9080 } },
+        startupProbe: { exec: { command: ['true'] } },
+      },
+    ],
+  },
+};
+
+test('a sidecar comes first among what keeps running, and the interceptor before it', () => {
+  const injected = inject(pod, 'sidecar', settings);
+  assert.deepEqual(
+    injected.spec?.initContainers?.map((container) => [container.name, container.restartPolicy]),
+    [
+      ['istio-init', undefined],
+      ['istio-proxy', 'Always'],
+    ],
+  );
+  assert.equal(injected.metadata.labels?.['security.istio.io/tlsMode'], 'istio');
+  assert.equal(injected.metadata.labels?.['service.istio.io/canonical-name'], 'reviews');
+  assert.deepEqual(inject(injected, 'sidecar', settings), injected, 'a second injection changes nothing');
+});
+
+test('probes go to the proxy, which asks the application; commands stay', () => {
+  const injected = inject(pod, 'sidecar', settings);
+  const app = injected.spec?.containers[0];
+  assert.deepEqual(app?.readinessProbe, {
+    httpGet: { path: '/app-health/reviews/readyz', port: 15020 },
+    periodSeconds: 2,
+  });
+  assert.deepEqual(app?.livenessProbe, { httpGet: { path: '/app-health/reviews/livez', port: 15020 } });
+  assert.deepEqual(app?.startupProbe, { exec: { command: ['true'] } });
+});
+
+test('the bootstrap is what Envoy can read, in both ways of interception', () => {
+  for (const interceptBy of ['owner', 'mark'] as const) {
+    const proxy = inject(pod, 'sidecar', { ...settings, interceptBy }).spec?.initContainers?.[1];
+    const config = proxy?.args?.at(-1) ?? '';
+    assert.ok(encode('envoy.config.bootstrap.v3.Bootstrap', JSON.parse(config)).length > 1_000);
+    assert.equal(config.includes('socket_options'), interceptBy === 'mark');
+    assert.equal(proxy?.securityContext?.runAsUser, interceptBy === 'owner' ? 1_337 : undefined);
+  }
+});
+
+test('a gateway is the proxy alone, and what the user wrote of it stays', () => {
+  const gateway: Pod = {
+    ...pod,
+    spec: {
+      containers: [
+        { name: 'istio-proxy', image: 'auto', ports: [{ containerPort: 8080 }], env: [{ name: 'A', value: 'b' }] },
+      ],
+    },
+  };
+  const injected = inject(gateway, 'gateway', settings);
+  assert.equal(injected.spec?.initContainers, undefined);
+  const [proxy] = injected.spec?.containers ?? [];
+  assert.equal(proxy?.image, settings.proxyImage);
+  assert.deepEqual(proxy?.ports, [{ containerPort: 8080 }]);
+  assert.ok(proxy?.env?.some((variable) => variable.name === 'A'));
+  assert.match(proxy?.args?.at(-1) ?? '', /"router~/u);
+});
+
+test('who is injected', () => {
+  const enabled = { 'istio-injection': 'enabled' };
+  const labelled = (value: string): Pod => ({
+    ...pod,
+    metadata: { ...pod.metadata, labels: { 'sidecar.istio.io/inject': value } },
+  });
+  const annotated: Pod = { ...pod, metadata: { ...pod.metadata, annotations: { 'sidecar.istio.io/inject': 'false' } } };
+  assert.equal(decide(pod, enabled, false).kind, 'inject');
+  assert.equal(decide(pod, {}, false).kind, 'skip');
+  assert.equal(decide(labelled('true'), {}, false).kind, 'inject');
+  assert.equal(decide(labelled('true'), { 'istio-injection': 'disabled' }, false).kind, 'inject');
+  assert.equal(decide(labelled('false'), enabled, false).kind, 'skip');
+  assert.equal(decide(annotated, enabled, false).kind, 'skip');
+});
+
+test('interception obeys the annotations', () => {
+  const rules = interceptionRules(
+    'mark',
+    exclusionsOf({
+      'traffic.sidecar.istio.io/excludeOutboundPorts': '3306, 6379',
+      'traffic.sidecar.istio.io/includeOutboundIPRanges': '10.0.0.0/8',
+      'traffic.sidecar.istio.io/includeInboundPorts': '80',
+    }),
+  );
+  assert.match(rules, /-A MIZZEN_OUTBOUND -p tcp --dport 6379 -j RETURN/u);
+  assert.match(rules, /-A MIZZEN_OUTBOUND -d 10\.0\.0\.0\/8 -j MIZZEN_TO_OUTBOUND/u);
+  assert.doesNotMatch(rules, /-A MIZZEN_OUTBOUND -j MIZZEN_TO_OUTBOUND/u);
+  assert.doesNotMatch(rules, /-A MIZZEN_INBOUND -p tcp -j/u);
+  assert.doesNotMatch(rules, /owner/u);
+});
