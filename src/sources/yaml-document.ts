@@ -49,7 +49,8 @@ export function parseDocumentText(text: string): DocumentValues {
     const { line, col } = counter.linePos(error.pos[0]);
     return { level: 'error', line, column: Math.max(1, col), ...explained(error.code, error.message) };
   });
-  if (problems.length > 0) return { roots: [], problems: problems.slice(0, 5) };
+  // The parser's further errors are mostly consequences of the first.
+  if (problems.length > 0) return { roots: [], problems: problems.slice(0, 1) };
   try {
     return { roots: rootsOf(document.contents, (offset) => counter.linePos(offset)), problems: [] };
   } catch (error) {

@@ -15,7 +15,7 @@ export interface YamlParser {
   /** Documents that are also in `before` (the same file's last form) are not parsed again. */
   parse(bytes: Uint8Array, before?: ParsedFile): Promise<ParsedFile>;
   /** Documents that went through the worker so far. */
-  readonly parsedCount: () => number;
+  parsedCount(): number;
   close(): Promise<void>;
 }
 
@@ -26,8 +26,8 @@ export interface YamlParser {
 export function createYamlParser(options: { readonly timeoutMs?: number } = {}): YamlParser {
   const thread = createThread(options.timeoutMs ?? 10_000);
   return {
-    parsedCount: thread.count,
-    close: thread.close,
+    parsedCount: () => thread.count(),
+    close: () => thread.close(),
     async parse(bytes, before) {
       const split = splitDocuments(bytes);
       const known = new Map<ContentHash, DocumentValues>(
@@ -52,7 +52,7 @@ interface Job {
 interface Thread {
   run(text: string): Promise<DocumentValues>;
   close(): Promise<void>;
-  readonly count: () => number;
+  count(): number;
 }
 
 function createThread(timeoutMs: number): Thread {
