@@ -91,7 +91,12 @@ test('rules name hosts and subsets that the mesh has', () => {
 
 test("every image of the well-known sample has a command that exists, and the variants' own environment", () => {
   const { images, manifests } = parse(readFileSync(new URL('mizzen.yaml', folder), 'utf8')) as {
-    images: readonly { image: string; command: readonly string[]; env?: Record<string, string> }[];
+    images: readonly {
+      image: string;
+      command?: readonly string[];
+      workingDir?: string;
+      env?: Record<string, string>;
+    }[];
     manifests: readonly string[];
   };
   assert.deepEqual(manifests, ['mesh']);
@@ -105,6 +110,7 @@ test("every image of the well-known sample has a command that exists, and the va
         'u',
       ).test(image),
     );
+  assert.equal(entryOf('mizzen/bookinfo:0.1')?.workingDir, '.');
   const expected = [
     ['productpage-v1', 'productpage', {}],
     ['productpage-v-flooding', 'productpage', { FLOOD_FACTOR: '100' }],
