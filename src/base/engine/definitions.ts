@@ -53,7 +53,7 @@ export interface InputOptions<V> {
 
 /** Options of a query. */
 export interface QueryOptions<V> {
-  /** A run that gives an equal value wakes no reader, and the old value is kept. Default: structural equality. */
+  /** A run that gives an equal value wakes no reader, and the old value is kept. If this throws, the query has failed. Default: structural equality. */
   readonly equal?: (a: V, b: V) => boolean;
 }
 

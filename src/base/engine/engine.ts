@@ -73,10 +73,12 @@ export interface Engine {
    */
   settle(): void;
   /**
-   * The same in slices: yields after each query that ran, so that the caller can give way. Must be run to its end or
-   * closed with `return()`; until then transactions queue.
+   * The same in slices: yields after each query that ran, so that the caller can give way. Queries that call each other
+   * for the first time run within one slice until `giveWay` says enough (default: when 32 have run); those that wait
+   * for others then begin again later, so it should not be said often. Must be run to its end or closed with
+   * `return()`; until then transactions queue.
    */
-  settleSlices(): Generator<void, void, undefined>;
+  settleSlices(giveWay?: (queriesRun: number) => boolean): Generator<void, void, undefined>;
   /** The outcome of a cell at the present revision, without keeping it longer than to the next `collect`. */
   peek<K extends QueryKey, V>(query: Query<K, V>, key: K): Outcome<V>;
   /** An engine with the same inputs and no demands. It takes over cells that read the same; neither sees the other. */
@@ -93,7 +95,7 @@ export interface Engine {
   unread<V>(input: Input<V>): readonly string[];
   /** What the cell and everything below it reported, equal ones once. Evaluates the cell as `peek` does. */
   diagnostics<K extends QueryKey, V>(query: Query<K, V>, key: K): readonly unknown[];
-  /** Frees the cells that nobody demands; `settle` ends with it. */
+  /** Frees the cells that nobody demands; `settle` ends with it, so that between slices it does nothing. */
   collect(): void;
   stats(): EngineStats;
 }
@@ -108,6 +110,10 @@ export interface EngineOptions {
 export function createEngine(options: EngineOptions = {}): Engine {
   return new IncrementalEngine(new Store(), options.freeze ?? false, undefined);
 }
+
+type GiveWay = (queriesRun: number) => boolean;
+
+const ranMany: GiveWay = (queriesRun) => queriesRun >= 32;
 
 class IncrementalEngine implements Engine, Ancestor {
   readonly store: Store;
@@ -179,17 +185,21 @@ class IncrementalEngine implements Engine, Ancestor {
   settle(): void {
     this.#outside('settle');
     if (this.#notifying) return;
-    const slices = this.settleSlices();
+    const slices = this.#settle(undefined);
     while (slices.next().done !== true);
   }
 
-  *settleSlices(): Generator<void, void, undefined> {
+  settleSlices(giveWay = ranMany): Generator<void, void, undefined> {
+    return this.#settle(giveWay);
+  }
+
+  *#settle(giveWay: GiveWay | undefined): Generator<void, void, undefined> {
     this.#outside('settle');
     if (this.#notifying) return;
     this.#settling = true;
     try {
       do {
-        yield* this.#bringUpToDate();
+        yield* this.#bringUpToDate(giveWay);
         this.#notify();
         this.#applyQueue();
       } while (this.#demands.waiting);
@@ -232,6 +242,8 @@ class IncrementalEngine implements Engine, Ancestor {
 
   collect(): void {
     this.#outside('collect');
+    // A cell that is done and whose reader is not looks free; and the settle ends with a collect in any case.
+    if (this.#settling) return;
     this.#evaluator.abandon();
     this.graph.collect();
   }
@@ -253,10 +265,10 @@ class IncrementalEngine implements Engine, Ancestor {
     return cell;
   }
 
-  *#bringUpToDate(): Generator<void, void, undefined> {
+  *#bringUpToDate(giveWay: GiveWay | undefined): Generator<void, void, undefined> {
     for (let cells = this.#demands.take(); cells.length > 0; cells = this.#demands.take()) {
       try {
-        for (const cell of cells) yield* this.#slicesOf(cell);
+        for (const cell of cells) yield* this.#slicesOf(cell, giveWay);
       } finally {
         // Only if the caller stopped, or a definition's own function crashed.
         this.#demands.putBack(cells);
@@ -265,10 +277,10 @@ class IncrementalEngine implements Engine, Ancestor {
   }
 
   /** Whoever evaluates something else between two slices drops what was begun here; then it begins again. */
-  *#slicesOf(cell: Cell): Generator<void, void, undefined> {
+  *#slicesOf(cell: Cell, giveWay: GiveWay | undefined): Generator<void, void, undefined> {
     while (cell.demands !== undefined && cell.state !== clean) {
       this.#evaluator.resume(cell);
-      this.#evaluator.step();
+      this.#evaluator.step(giveWay);
       yield;
     }
   }

@@ -45,6 +45,7 @@ export class Evaluator implements RunHost {
   #serial = 0;
   #depth = 0;
   #wanted: Cell | undefined;
+  #mustUnwind = (): boolean => this.#depth >= depthLimit;
   /** Completed runs, ever. */
   queriesRun = 0;
   /** Runs whose result was equal to the one before, ever. */
@@ -78,9 +79,13 @@ export class Evaluator implements RunHost {
     if (this.#stack[0]?.target !== cell) this.start(cell);
   }
 
-  /** Runs until one more query has run or much has been looked at; false when the cell is up to date. */
-  step(): boolean {
+  /**
+   * Runs until one more query has run or much has been looked at; false when the cell is up to date. Queries that
+   * recurse are put off when `giveWay` says so, told how many have run in this step.
+   */
+  step(giveWay?: (queriesRun: number) => boolean): boolean {
     const runs = this.queriesRun;
+    this.#mustUnwind = () => this.#depth >= depthLimit || (giveWay !== undefined && giveWay(this.queriesRun - runs));
     try {
       for (let i = 0; i < 256 && this.#stack.length > 0 && this.queriesRun === runs; i++) this.#stepTop();
     } catch (error) {
@@ -129,7 +134,7 @@ export class Evaluator implements RunHost {
   }
 
   #ensure(cell: Cell): void {
-    if (this.#depth >= depthLimit) {
+    if (this.#mustUnwind()) {
       this.#wanted = cell;
       throw this.#unwind;
     }
@@ -221,33 +226,41 @@ export class Evaluator implements RunHost {
   }
 
   #concludeCycle(cells: readonly Cell[]): void {
+    const [head] = cells;
+    if (head !== undefined) this.graph.addCycle(head);
     for (const [i, failure] of cycleFailures(cells).entries()) {
       const cell = cells[i];
-      if (cell === undefined) continue;
-      this.#conclude(cell, failure);
-      this.graph.addCycle(cell);
+      if (cell !== undefined) this.#conclude(cell, failure);
     }
   }
 
   /** Gives a cell its outcome; if it is another than before, its readers have to run. */
-  #conclude(cell: Cell, outcome: Outcome<unknown>): void {
-    const changed = cell.outcome === undefined || !sameOutcome(cell, cell.outcome, outcome);
-    if (changed) {
-      cell.outcome = this.#shared(cell, outcome);
+  #conclude(cell: Cell, result: Outcome<unknown>): void {
+    let outcome = result;
+    try {
+      outcome = this.#knownEqual(cell, result) ?? result;
+    } catch (thrown) {
+      outcome = failureOf(thrown, nameOf(cell));
+    }
+    if (outcome === cell.outcome) this.cutOffs++;
+    else {
+      cell.outcome = outcome;
       bagEach(cell.readers, (reader) => {
         if (reader.state === maybe) reader.state = dirty;
       });
       if (cell.demands !== undefined) this.#options.onChanged(cell);
-    } else this.cutOffs++;
+    }
     cell.state = clean;
     cell.position = -1;
   }
 
-  /** The ancestor's outcome if it is equal, so that cells above can be taken over. */
-  #shared(cell: Cell, outcome: Outcome<unknown>): Outcome<unknown> {
-    if (cell.outcome !== undefined) return outcome;
-    const theirs = findClean(this.#options.ancestor, cell)?.cell.outcome;
-    return theirs !== undefined && sameOutcome(cell, theirs, outcome) ? theirs : outcome;
+  /**
+   * An equal outcome that is there already: the cell's own, or for a new cell the ancestor's, so that cells above can
+   * be taken over.
+   */
+  #knownEqual(cell: Cell, outcome: Outcome<unknown>): Outcome<unknown> | undefined {
+    const known = cell.outcome ?? findClean(this.#options.ancestor, cell)?.cell.outcome;
+    return known !== undefined && sameOutcome(cell, known, outcome) ? known : undefined;
   }
 
   /** True if the run was served or must wait; false if the cell has to be computed. */

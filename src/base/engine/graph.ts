@@ -135,7 +135,7 @@ export class Graph {
     if (node.readers === undefined) this.#orphans.add(node);
   };
 
-  /** Remembers a cell that stands on a cycle. */
+  /** Remembers a cycle by one of its cells; they all live or none does. */
   addCycle(member: Cell): void {
     this.#cycles.add(member);
   }

@@ -59,7 +59,7 @@ type Step =
   | { readonly kind: 'transact'; readonly changes: readonly Change[] }
   | { readonly kind: 'demand' | 'release' | 'peek' | 'look'; readonly at: number }
   | { readonly kind: 'settle' | 'collect' | 'fork' }
-  | { readonly kind: 'slices'; readonly inner: readonly Step[] };
+  | { readonly kind: 'slices'; readonly limit: number; readonly inner: readonly Step[] };
 
 function steps(reach: (i: number) => readonly number[]): fc.Arbitrary<readonly { engine: number; step: Step }[]> {
   const at = fc.integer({ min: 0, max: nodeCount - 1 });
@@ -67,7 +67,11 @@ function steps(reach: (i: number) => readonly number[]): fc.Arbitrary<readonly {
   const pointed = fc.record({ kind: fc.constantFrom('demand', 'demand', 'release', 'peek', 'look'), at });
   const plain = fc.record({ kind: fc.constantFrom('settle', 'settle', 'settle', 'collect', 'fork') });
   const simple = fc.oneof(transact, transact, pointed, pointed, plain) as fc.Arbitrary<Step>;
-  const slices = fc.record({ kind: fc.constant('slices' as const), inner: fc.array(simple, { maxLength: 8 }) });
+  const slices = fc.record({
+    kind: fc.constant('slices' as const),
+    limit: fc.constantFrom(0, 1, 32),
+    inner: fc.array(simple, { maxLength: 8 }),
+  });
   const step = fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: slices as fc.Arbitrary<Step> });
   return fc.array(fc.record({ engine: fc.integer({ min: 0, max: 2 }), step }), { minLength: 5, maxLength: 40 });
 }
@@ -172,14 +176,14 @@ function perform(subject: Subject, step: Step, subjects: Subject[]): void {
       subject.engine.settle();
       return subject.checkTold();
     case 'slices':
-      return performInSlices(subject, step.inner, subjects);
+      return performInSlices(subject, step, subjects);
   }
 }
 
 /** Between slices the world goes on; what is asked meanwhile belongs to the revision that is being settled. */
-function performInSlices(subject: Subject, inner: readonly Step[], subjects: Subject[]): void {
-  const slices = subject.engine.settleSlices();
-  const todo = [...inner];
+function performInSlices(subject: Subject, how: Step & { kind: 'slices' }, subjects: Subject[]): void {
+  const slices = subject.engine.settleSlices((queriesRun) => queriesRun >= how.limit);
+  const todo = [...how.inner];
   while (slices.next().done !== true) {
     const step = todo.shift();
     if (step === undefined) continue;

@@ -12,11 +12,14 @@ export interface Transaction {
 /** Runs the callback and gives what it asked for; nothing if it throws. */
 export function collectChanges(change: (transaction: Transaction) => void): Changes {
   const changes = new Map<AnyInput, Map<string, unknown>>();
+  let open = true;
   const put = (input: AnyInput, key: string, value: unknown): void => {
+    if (!open) throw new Error('a transaction is written only while its callback runs');
     const family = changes.get(input);
     if (family === undefined) changes.set(input, new Map([[key, value]]));
     else family.set(key, value);
   };
   change({ set: put, remove: (input, key) => put(input, key, undefined) });
+  open = false;
   return changes;
 }
