@@ -4,9 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Engine } from '../../src/base/engine/index.ts';
+import type { Engine, Outcome } from '../../src/base/engine/index.ts';
 import type { JsonObject, JsonValue } from '../../src/base/json.ts';
-import { proxyNames, proxyResource, type ProxyResourceKey } from '../../src/compile/proxy.ts';
+import {
+  partNames,
+  partOf,
+  partResource,
+  proxyParts,
+  type ListedType,
+  type MeshType,
+  type Part,
+} from '../../src/compile/proxy.ts';
 import type { ProxyKey } from '../../src/model/view.ts';
 import { decode, typeUrls, type Resource, type XdsType } from '../../src/proto/index.ts';
 
@@ -16,11 +24,32 @@ export function jsonOf(type: XdsType, resource: Resource): JsonObject {
   return decode(typeUrls[type].slice('type.googleapis.com/'.length), bytes);
 }
 
-/** One resource of a proxy as JSON; `undefined` if it has none of that name. */
-export function resourceJson(engine: Engine, key: ProxyResourceKey): JsonObject | undefined {
-  const outcome = engine.peek(proxyResource, key);
+/** Names one resource of one proxy. */
+export interface ProxyResource {
+  readonly proxy: ProxyKey;
+  readonly type: MeshType;
+  readonly name: string;
+}
+
+function partsOf(engine: Engine, proxy: ProxyKey): readonly Part[] {
+  return valueOf(engine.peek(proxyParts, proxy)) ?? [];
+}
+
+function valueOf<V>(outcome: Outcome<V>): V {
   if (outcome.kind === 'failure') throw new Error(outcome.message);
-  return outcome.value === undefined ? undefined : jsonOf(key.type, outcome.value);
+  return outcome.value;
+}
+
+/** One resource of a proxy as JSON; `undefined` if it has none of that name. */
+export function resourceJson(engine: Engine, { proxy, type, name }: ProxyResource): JsonObject | undefined {
+  const part = partOf(partsOf(engine, proxy), type, name);
+  const resource = part === undefined ? undefined : valueOf(engine.peek(partResource, { part, type, name }));
+  return resource === undefined ? undefined : jsonOf(type, resource);
+}
+
+/** Names of a proxy's clusters or listeners. */
+export function namesOf(engine: Engine, proxy: ProxyKey, type: ListedType): readonly string[] {
+  return partsOf(engine, proxy).flatMap((part) => valueOf(engine.peek(partNames, { part, type })));
 }
 
 /** Everything that a proxy is sent, as JSON by type. */
@@ -28,11 +57,8 @@ export function everythingOf(
   engine: Engine,
   proxy: ProxyKey,
 ): Readonly<Record<'clusters' | 'listeners' | 'routes', readonly JsonObject[]>> {
-  const listed = (type: 'cluster' | 'listener'): readonly JsonObject[] => {
-    const names = engine.peek(proxyNames, { proxy, type });
-    if (names.kind === 'failure') throw new Error(names.message);
-    return names.value.map((name) => resourceJson(engine, { proxy, type, name }) ?? { missing: name });
-  };
+  const listed = (type: ListedType): readonly JsonObject[] =>
+    namesOf(engine, proxy, type).map((name) => resourceJson(engine, { proxy, type, name }) ?? { missing: name });
   const listeners = listed('listener');
   const routes = [...routeNames(listeners)].map(
     (name) => resourceJson(engine, { proxy, type: 'route', name }) ?? { missing: name },
