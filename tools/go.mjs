@@ -36,14 +36,15 @@ function installPackages() {
     .digest('hex');
   const isInstalled = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
   if (isInstalled()) return '';
-  return withLock(join(root, '.install-lock'), () => {
+  const install = () => {
     if (isInstalled()) return '';
     const start = performance.now();
     say('installing npm packages as locked …');
     npm('ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error');
     writeFileSync(stamp, wanted);
     return `npm packages ${((performance.now() - start) / 1000).toFixed(1)} s`;
-  });
+  };
+  return withLock(join(root, '.install-lock'), install, () => say('npm packages: waiting for another set-up …'));
 }
 
 function npm(...args) {

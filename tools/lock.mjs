@@ -7,10 +7,11 @@ const pauseMs = 100;
 /** A holder writes its name at once; a lock without one that is this old was left behind in between. */
 const namelessLimitMs = 5_000;
 
-export function withLock(path, work) {
+export function withLock(path, work, onWait) {
   mkdirSync(dirname(path), { recursive: true });
   const until = Date.now() + waitLimitMs;
-  while (!take(path)) {
+  for (let isFirst = true; !take(path); isFirst = false) {
+    if (isFirst) onWait();
     if (isLeftBehind(path)) rmSync(path, { recursive: true, force: true });
     else if (Date.now() > until) throw new Error(`another process holds ${path}; remove it if none runs`);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);

@@ -24,13 +24,16 @@ try {
 /** Does what is left of a step; gives its line of the summary, or nothing when all was there. */
 async function bring(step: Step): Promise<readonly string[]> {
   if (step.isDone()) return [];
-  return withLock(step.lock, async () => {
+  const onWait = (): void => say(`${step.name}: waiting for another set-up …`);
+  const work = async (): Promise<readonly string[]> => {
     if (step.isDone()) return [];
     const start = performance.now();
     say(`${step.progress} …`);
     await step.run();
+    if (!step.isDone()) throw new SetupError(`${step.name}: done as far as its tools say, and yet not there`);
     return [`${step.name} ${((performance.now() - start) / 1000).toFixed(1)} s`];
-  });
+  };
+  return withLock(step.lock, work, onWait);
 }
 
 function say(text: string): void {

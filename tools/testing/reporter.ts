@@ -1,0 +1,34 @@
+import { relative } from 'node:path';
+import type { TestEvent } from 'node:test/reporters';
+
+/** What one run of the test runner came to, as the reporter writes it. */
+export interface Tally {
+  readonly passed: number;
+  /** Names of the failed tests, outermost first. */
+  readonly failed: readonly string[];
+  /** Names of the skipped and `todo` tests, each with its reason. */
+  readonly skipped: readonly string[];
+}
+
+/** A reporter of node:test that writes a Tally as JSON when the run ends. Suites (`describe`) are not counted. */
+export default async function* tally(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  let passed = 0;
+  const failed: string[] = [];
+  const skipped: string[] = [];
+  for await (const event of source) {
+    if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
+    const { name, details, skip, todo, file } = event.data;
+    const reason = skip ?? todo;
+    if (reason !== undefined && reason !== false)
+      skipped.push(typeof reason === 'string' && reason !== '' ? `${name} (${reason})` : name);
+    else if (event.type === 'test:pass') passed += details.type === 'suite' ? 0 : 1;
+    else if (!isOfItsTests(event.data.details.error))
+      failed.push(file === undefined ? name : `${name} (${relative(process.cwd(), file)})`);
+  }
+  yield JSON.stringify({ passed, failed, skipped } satisfies Tally);
+}
+
+/** Whether something failed only because a test in it did, which is counted itself. */
+function isOfItsTests(error: unknown): boolean {
+  return error instanceof Error && 'failureType' in error && error.failureType === 'subtestsFailed';
+}
