@@ -28,7 +28,7 @@ async function bring(step: Step): Promise<readonly string[]> {
   const work = async (): Promise<readonly string[]> => {
     if (step.isDone()) return [];
     const start = performance.now();
-    say(`${step.progress} …`);
+    if (step.progress !== '') say(`${step.progress} …`);
     await step.run();
     if (!step.isDone()) throw new SetupError(`${step.name}: done as far as its tools say, and yet not there`);
     return [`${step.name} ${((performance.now() - start) / 1000).toFixed(1)} s`];

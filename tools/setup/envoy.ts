@@ -44,7 +44,7 @@ function namedStep(path: string): Step {
   let version = '';
   return {
     name: 'MIZZEN_ENVOY',
-    progress: `trying ${path}`,
+    progress: '',
     lock: join(cacheFolder(), 'envoy', '.lock'),
     // 20 ms, and the only thing that tells a binary for another machine from one that runs.
     isDone: () => {

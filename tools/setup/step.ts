@@ -2,7 +2,7 @@
 export interface Step {
   /** As the summary names it: `Envoy 1.40.0`. */
   readonly name: string;
-  /** What is told while it runs. */
+  /** What is told before it runs; '' for a step that can only fail. */
   readonly progress: string;
   /** A folder that serves as lock, so that two set-ups at once do the work once. */
   readonly lock: string;

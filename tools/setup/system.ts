@@ -22,19 +22,23 @@ const administratorFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 export function systemStep(): Step {
   return {
     name: 'system tools',
-    progress: `installing ${missingPackages().join(', ')} with apt-get`,
+    progress: canInstall() ? `installing ${missingPackages().join(', ')} with apt-get` : '',
     lock: join(cacheFolder(), '.system-lock'),
     isDone: () => missingPackages().length === 0,
     run: async () => {
       const packages = missingPackages();
       const install = ['install', '-y', '--no-install-recommends', ...packages];
-      if (process.getuid?.() !== 0 || !isOnPath('apt-get')) throw new SetupError(instruction(packages));
+      if (!canInstall()) throw new SetupError(instruction(packages));
       // A list of packages that is missing or old fails at once, and only then is it worth the time to fetch it.
       if (aptGet(install) === undefined) return;
       const failed = aptGet(['update']) ?? aptGet(install);
       if (failed !== undefined) throw new SetupError(`${instruction(packages)}\napt-get said:\n${failed}`);
     },
   };
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && isOnPath('apt-get');
 }
 
 function missingPackages(): readonly string[] {
