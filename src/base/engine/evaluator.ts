@@ -226,11 +226,11 @@ export class Evaluator implements RunHost {
   }
 
   #concludeCycle(cells: readonly Cell[]): void {
-    const [head] = cells;
-    if (head !== undefined) this.graph.addCycle(head);
     for (const [i, failure] of cycleFailures(cells).entries()) {
       const cell = cells[i];
-      if (cell !== undefined) this.#conclude(cell, failure);
+      if (cell === undefined) continue;
+      this.#conclude(cell, failure);
+      this.graph.addCyclic(cell);
     }
   }
 

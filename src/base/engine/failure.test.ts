@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngine, defineQuery, failureCells, QueryFailure, type Read } from './index.ts';
-import { failureText, numbers, reach, setChain, setLinks, setNumbers, valueOf, work } from './test-reach.ts';
+import { failureText, links, numbers, reach, setChain, setLinks, setNumbers, valueOf, work } from './test-reach.ts';
 
 test('a failure goes up as a value, names its way and keeps what was thrown', () => {
   const engine = createEngine();
@@ -163,4 +163,21 @@ test('a cycle that nobody reads any more is freed while another one stays', () =
   engine.settle();
   assert.deepEqual(valueOf(demand.outcome), ['failure', '']);
   assert.equal(engine.stats().cellsAlive, 3);
+});
+
+test('cells left on a cycle by the one through which they were read are freed', () => {
+  const engine = createEngine();
+  const either = defineQuery('either', (read: Read, key: string): number => {
+    const [first, second] = read.input(links, key) ?? [];
+    const outcome = first === undefined ? undefined : read.attempt(either as typeof reach, first);
+    if (outcome?.kind === 'value') return outcome.value;
+    return second === undefined ? 0 : read.get(either as typeof reach, second);
+  });
+  setLinks(engine, { entry: ['a'], a: ['b'], b: ['a', 'entry'] });
+  engine.demand(either, 'entry');
+  engine.settle();
+  assert.equal(engine.stats().cellsAlive, 3);
+  setLinks(engine, { entry: [] });
+  engine.settle();
+  assert.equal(engine.stats().cellsAlive, 1);
 });

@@ -13,8 +13,8 @@ export class Graph {
   readonly #nameLeaves = new Map<AnyIndex, Leaf>();
   /** Nodes that lost their last reader since the last collect. */
   readonly #orphans = new Set<Node>();
-  /** One cell of each cycle: reference counts alone would keep them. */
-  readonly #cycles = new Set<Cell>();
+  /** Cells on cycles, which reference counts alone would keep; some may have left theirs. */
+  readonly #cyclic = new Set<Cell>();
   /** An edge or a demand went since the last collect. */
   #loosened = false;
   /** Cells that exist. */
@@ -135,9 +135,9 @@ export class Graph {
     if (node.readers === undefined) this.#orphans.add(node);
   };
 
-  /** Remembers a cycle by one of its cells; they all live or none does. */
-  addCycle(member: Cell): void {
-    this.#cycles.add(member);
+  /** Remembers a cell that stands on a cycle. */
+  addCyclic(cell: Cell): void {
+    this.#cyclic.add(cell);
   }
 
   /** Frees every cell that no demand reaches. Nothing may be on the evaluation stack. */
@@ -145,9 +145,10 @@ export class Graph {
     this.#freeOrphans();
     if (!this.#loosened) return;
     this.#loosened = false;
-    for (const member of this.#cycles) {
-      if (isOnCycle(member)) this.#freeUnlessDemanded(member);
-      else this.#cycles.delete(member);
+    const demanded = new Set<Cell>();
+    for (const cell of this.#cyclic) {
+      if (!isOnCycle(cell)) this.#cyclic.delete(cell);
+      else if (!demanded.has(cell)) this.#freeUnlessDemanded(cell, demanded);
     }
     this.#freeOrphans();
     this.#loosened = false;
@@ -168,13 +169,19 @@ export class Graph {
     }
   }
 
-  #freeUnlessDemanded(member: Cell): void {
-    const above: Cell[] = [];
-    for (const cell of this.#above([member])) {
-      if (cell.demands !== undefined) return;
-      above.push(cell);
+  /** Frees the cell and all that reads it if no demand reaches it; else adds to `demanded` the way to that demand. */
+  #freeUnlessDemanded(start: Cell, demanded: Set<Cell>): void {
+    const readOf = new Map<Cell, Cell | undefined>([[start, undefined]]);
+    for (const cell of readOf.keys()) {
+      if (cell.demands !== undefined || demanded.has(cell)) {
+        for (let at: Cell | undefined = cell; at !== undefined; at = readOf.get(at)) demanded.add(at);
+        return;
+      }
+      bagEach(cell.readers, (reader) => {
+        if (!readOf.has(reader)) readOf.set(reader, cell);
+      });
     }
-    for (const cell of above) this.#free(cell);
+    for (const cell of readOf.keys()) this.#free(cell);
   }
 
   #freeOrphans(): void {
