@@ -1,4 +1,5 @@
 /** AuthorizationPolicy: who may do what with a workload (https://istio.io/latest/docs/reference/config/security/authorization-policy/). */
+import { checkAuthorizationPolicy, checkPolicyRule } from './rules/policy.ts';
 import { istioKind, type SpecObject } from './kit/kind.ts';
 import { choice, list, no, object, required, string, withDefault, yes, type Static } from './kit/node.ts';
 import { targetReference, workloadSelector } from './shared.ts';
@@ -64,11 +65,14 @@ const condition = object({
 /** A condition on an attribute. */
 export type Condition = Static<typeof condition>;
 
-const rule = object({
-  from: yes('who calls; any is enough', list(object({ source: yes('who calls', source) }), { maxItems: 512 })),
-  to: yes('what is asked for; any is enough', list(object({ operation: yes('what is asked for', operation) }))),
-  when: yes('conditions; all must hold', list(condition)),
-});
+const rule = object(
+  {
+    from: yes('who calls; any is enough', list(object({ source: yes('who calls', source) }), { maxItems: 512 })),
+    to: yes('what is asked for; any is enough', list(object({ operation: yes('what is asked for', operation) }))),
+    when: yes('conditions; all must hold', list(condition)),
+  },
+  { rules: [checkPolicyRule] },
+);
 /** One rule. */
 export type AuthorizationRule = Static<typeof rule>;
 
@@ -102,7 +106,7 @@ const spec = object(
       'CUSTOM is not there',
     ),
   },
-  { oneOf: [['selector', 'targetRef', 'targetRefs']] },
+  { oneOf: [['selector', 'targetRef', 'targetRefs']], rules: [checkAuthorizationPolicy] },
 );
 /** What an AuthorizationPolicy says. */
 export type AuthorizationPolicySpec = Static<typeof spec>;

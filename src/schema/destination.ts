@@ -10,7 +10,7 @@ export const destination = object({
       string({ minLength: 1, format: 'wildcardHost' }),
     ),
   ),
-  subset: yes('subset of the host, from a DestinationRule', string({ format: 'dnsLabel' })),
+  subset: yes('subset of the host, from a DestinationRule', string({ format: 'label' })),
   port: yes('port of the service; needed where it has several', portSelector),
 });
 /** A service, and maybe a subset and a port of it. */

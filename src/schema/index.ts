@@ -69,3 +69,19 @@ export type {
   VirtualServiceSpec,
 } from './virtual-service.ts';
 export type { WorkloadEndpoint, WorkloadEntry, WorkloadEntrySpec } from './workload-entry.ts';
+export type { Kind } from './kit/kind.ts';
+export type { LedgerRow } from './kit/ledger.ts';
+export { jsonSchema } from './kit/json-schema.ts';
+export {
+  apiVersionOf,
+  check,
+  checkMeshConfig,
+  explain,
+  kindNamed,
+  kindOf,
+  kinds,
+  ledger,
+  normalise,
+  supportedCount,
+} from './kinds.ts';
+export type { CheckOptions, Explanation } from './kinds.ts';

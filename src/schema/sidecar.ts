@@ -1,12 +1,25 @@
 /** Sidecar: what a group of sidecars sees and listens to (https://istio.io/latest/docs/reference/config/networking/sidecar/). */
 import { destination } from './destination.ts';
 import { serverTls } from './gateway.ts';
+import { checkSidecar } from './rules/sidecar.ts';
 import { istioKind, type SpecObject } from './kit/kind.ts';
-import { choice, list, no, object, port, required, string, withDefault, yes, type Static } from './kit/node.ts';
+import {
+  choice,
+  integer,
+  list,
+  no,
+  object,
+  port,
+  required,
+  string,
+  withDefault,
+  yes,
+  type Static,
+} from './kit/node.ts';
 import { connectionPool, networkingSelector } from './shared.ts';
 
 const sidecarPort = object({
-  number: yes('the port', port()),
+  number: yes('the port; 0 or absent for a unix socket', integer({ min: 0, max: 65_535 })),
   protocol: yes('its protocol', string()),
   name: yes('its name', string()),
   targetPort: no('not used', port(), 'Istio ignores it here too'),
@@ -46,17 +59,20 @@ const outboundTrafficPolicy = object({
   egressProxy: yes('service that gets calls to unknown hosts', destination),
 });
 
-const spec = object({
-  workloadSelector: yes('sidecars that this is for; all of the namespace where it is absent', networkingSelector),
-  ingress: no(
-    'ports that the sidecar listens on for the application',
-    list(ingressListener),
-    'every port of the pod is served',
-  ),
-  egress: yes('what the application can call', list(egressListener)),
-  inboundConnectionPool: no('limits towards the application', connectionPool, 'inbound limits are not set'),
-  outboundTrafficPolicy: yes('what becomes of calls to unknown hosts', outboundTrafficPolicy),
-});
+const spec = object(
+  {
+    workloadSelector: yes('sidecars that this is for; all of the namespace where it is absent', networkingSelector),
+    ingress: no(
+      'ports that the sidecar listens on for the application',
+      list(ingressListener),
+      'every port of the pod is served',
+    ),
+    egress: yes('what the application can call', list(egressListener)),
+    inboundConnectionPool: no('limits towards the application', connectionPool, 'inbound limits are not set'),
+    outboundTrafficPolicy: yes('what becomes of calls to unknown hosts', outboundTrafficPolicy),
+  },
+  { rules: [checkSidecar] },
+);
 /** What a Sidecar says. */
 export type SidecarSpec = Static<typeof spec>;
 /** What a group of sidecars sees. */

@@ -1,5 +1,17 @@
 /** VirtualService: where the requests and connections for a host go (https://istio.io/latest/docs/reference/config/networking/virtual-service/). */
 import { destination } from './destination.ts';
+import {
+  checkCors,
+  checkDirectResponse,
+  checkFault,
+  checkHeaders,
+  checkMatchedHeaders,
+  checkRedirect,
+  checkRetries,
+  checkRewrite,
+} from './rules/http.ts';
+import { checkExportTo, type Exported } from './rules/names.ts';
+import { checkHttpRoute, checkVirtualService } from './rules/virtual-service.ts';
 import { istioKind, type SpecObject } from './kit/kind.ts';
 import {
   boolean,
@@ -15,9 +27,10 @@ import {
   string,
   withDefault,
   yes,
+  type Report,
   type Static,
 } from './kit/node.ts';
-import { exportTo, labelSelector, percent, positiveDuration, stringMatch } from './shared.ts';
+import { exportTo, labels, percent, positiveDuration, stringMatch } from './shared.ts';
 
 const headerMap = map(string(), { key: string({ minLength: 1 }) });
 
@@ -29,10 +42,13 @@ const headerOperations = object({
 /** Changes to the headers of a request or a response. */
 export type HeaderOperations = Static<typeof headerOperations>;
 
-const headers = object({
-  request: yes('changes before the request goes on', headerOperations),
-  response: yes('changes before the response goes back', headerOperations),
-});
+const headers = object(
+  {
+    request: yes('changes before the request goes on', headerOperations),
+    response: yes('changes before the response goes back', headerOperations),
+  },
+  { rules: [checkHeaders] },
+);
 /** Changes to headers in both directions. */
 export type Headers = Static<typeof headers>;
 
@@ -60,22 +76,25 @@ const headerMatches = map(stringMatch, {
   key: string({ minLength: 1, unsupported: { '@request.auth.*': 'matching on JWT claims' } }),
 });
 
-const httpMatch = object({
-  name: yes('name of the match, for logs and statistics', string()),
-  uri: yes('path of the request', stringMatch),
-  scheme: yes('http or https', stringMatch),
-  method: yes('method of the request', stringMatch),
-  authority: yes('host that the request names', stringMatch),
-  headers: yes('headers that have to match; an empty match asks for presence', headerMatches),
-  withoutHeaders: yes('headers that must not match', headerMatches),
-  queryParams: yes('query parameters that have to match', map(stringMatch, { key: string({ minLength: 1 }) })),
-  port: yes('port that the client called', port()),
-  sourceLabels: yes('only for clients with these labels', labelSelector),
-  sourceNamespace: yes('only for clients of this namespace', string({ format: 'dnsLabel' })),
-  gateways: yes('only on these gateways, instead of those of the rule', list(string({ minLength: 1 }))),
-  ignoreUriCase: withDefault(false, yes('upper and lower case of the path are the same', boolean())),
-  statPrefix: yes('statistics of the route under this name', string()),
-});
+const httpMatch = object(
+  {
+    name: yes('name of the match, for logs and statistics', string()),
+    uri: yes('path of the request', stringMatch),
+    scheme: yes('http or https', stringMatch),
+    method: yes('method of the request', stringMatch),
+    authority: yes('host that the request names', stringMatch),
+    headers: yes('headers that have to match; an empty match asks for presence', headerMatches),
+    withoutHeaders: yes('headers that must not match', headerMatches),
+    queryParams: yes('query parameters that have to match', map(stringMatch, { key: string({ minLength: 1 }) })),
+    port: yes('port that the client called', port()),
+    sourceLabels: yes('only for clients with these labels', labels),
+    sourceNamespace: yes('only for clients of this namespace', string({ format: 'label' })),
+    gateways: yes('only on these gateways, instead of those of the rule', list(string({ minLength: 1 }))),
+    ignoreUriCase: withDefault(false, yes('upper and lower case of the path are the same', boolean())),
+    statPrefix: yes('statistics of the route under this name', string()),
+  },
+  { rules: [checkMatchedHeaders] },
+);
 /** What a request has to be. All members must hold. */
 export type HttpMatch = Static<typeof httpMatch>;
 
@@ -89,50 +108,59 @@ const redirect = object(
     redirectCode: withDefault(301, yes('status of the answer', integer())),
     prefixRewrite: yes('replaces the part of the path that matched', string()),
   },
-  { oneOf: [['port', 'derivePort']] },
+  { oneOf: [['port', 'derivePort']], rules: [checkRedirect] },
 );
 /** An answer that sends the client elsewhere. */
 export type HttpRedirect = Static<typeof redirect>;
 
-const directResponse = object({
-  status: required(yes('status of the answer', integer({ min: 200, max: 599 }))),
-  body: yes(
-    'body of the answer',
-    object(
-      { string: yes('as text', string()), bytes: yes('as base64', string({ format: 'base64' })) },
-      { exactlyOne: [['string', 'bytes']] },
+const directResponse = object(
+  {
+    status: required(yes('status of the answer', integer({ min: 200, max: 599 }))),
+    body: yes(
+      'body of the answer',
+      object(
+        { string: yes('as text', string()), bytes: yes('as base64', string({ format: 'base64' })) },
+        { exactlyOne: [['string', 'bytes']] },
+      ),
     ),
-  ),
-});
+  },
+  { rules: [checkDirectResponse] },
+);
 /** An answer that the proxy gives itself. */
 export type HttpDirectResponse = Static<typeof directResponse>;
 
-const rewrite = object({
-  uri: yes('replaces the path, or the prefix that matched', string()),
-  authority: yes('replaces the host', string()),
-  uriRegexRewrite: yes(
-    'replaces what a pattern matches in the path',
-    object({
-      match: required(yes('RE2 pattern', string({ minLength: 1, format: 'regex' }))),
-      rewrite: required(yes('replacement; \\1 is the first group', string({ minLength: 1 }))),
-    }),
-  ),
-});
+const rewrite = object(
+  {
+    uri: yes('replaces the path, or the prefix that matched', string()),
+    authority: yes('replaces the host', string()),
+    uriRegexRewrite: yes(
+      'replaces what a pattern matches in the path',
+      object({
+        match: required(yes('RE2 pattern', string({ minLength: 1, format: 'regex' }))),
+        rewrite: required(yes('replacement; \\1 is the first group', string({ minLength: 1 }))),
+      }),
+    ),
+  },
+  { rules: [checkRewrite] },
+);
 /** Changes to the path and the host before a request goes on. */
 export type HttpRewrite = Static<typeof rewrite>;
 
 /** When and how often to try again; also in the mesh settings. */
-export const retries = object({
-  attempts: withDefault(
-    2,
-    yes('retries after the first try; 0 switches them off', integer({ min: 0, max: 2_147_483_647 })),
-  ),
-  perTryTimeout: yes('time that one try may take', positiveDuration),
-  retryOn: yes('conditions and status codes on which to retry', string()),
-  retryRemoteLocalities: yes('retries may leave the locality', boolean()),
-  retryIgnorePreviousHosts: withDefault(true, yes('retries avoid hosts that failed', boolean())),
-  backoff: withDefault('25ms', yes('least time between tries', positiveDuration)),
-});
+export const retries = object(
+  {
+    attempts: withDefault(
+      2,
+      yes('retries after the first try; 0 switches them off', integer({ min: 0, max: 2_147_483_647 })),
+    ),
+    perTryTimeout: yes('time that one try may take', positiveDuration),
+    retryOn: yes('conditions and status codes on which to retry', string()),
+    retryRemoteLocalities: yes('retries may leave the locality', boolean()),
+    retryIgnorePreviousHosts: withDefault(true, yes('retries avoid hosts that failed', boolean())),
+    backoff: withDefault('25ms', yes('least time between tries', positiveDuration)),
+  },
+  { rules: [checkRetries] },
+);
 /** When and how often to try again. */
 export type HttpRetry = Static<typeof retries>;
 
@@ -156,10 +184,13 @@ const abort = object(
   { exactlyOne: [['httpStatus', 'grpcStatus', 'http2Error']] },
 );
 
-const fault = object({
-  delay: yes('requests that wait', delay),
-  abort: yes('requests that fail', abort),
-});
+const fault = object(
+  {
+    delay: yes('requests that wait', delay),
+    abort: yes('requests that fail', abort),
+  },
+  { rules: [checkFault] },
+);
 /** Faults that are injected. */
 export type HttpFaultInjection = Static<typeof fault>;
 
@@ -170,19 +201,22 @@ const mirror = object({
 /** A copy of the traffic, whose answers are thrown away. */
 export type HttpMirrorPolicy = Static<typeof mirror>;
 
-const corsPolicy = object({
-  allowOrigins: yes('origins that may call', list(stringMatch)),
-  allowOrigin: no('origins that may call; the old form', list(string()), 'use allowOrigins'),
-  allowMethods: yes('methods that they may use', list(string({ minLength: 1 }))),
-  allowHeaders: yes('request headers that they may send', list(string({ minLength: 1 }))),
-  exposeHeaders: yes('response headers that they may read', list(string({ minLength: 1 }))),
-  maxAge: yes('time that a browser may keep the answer', duration({ minMs: 0 })),
-  allowCredentials: yes('cookies and credentials are allowed', boolean()),
-  unmatchedPreflights: withDefault(
-    'FORWARD',
-    yes('what becomes of a preflight that does not match', choice(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
-  ),
-});
+const corsPolicy = object(
+  {
+    allowOrigins: yes('origins that may call', list(stringMatch)),
+    allowOrigin: no('origins that may call; the old form', list(string()), 'use allowOrigins'),
+    allowMethods: yes('methods that they may use', list(string({ minLength: 1 }))),
+    allowHeaders: yes('request headers that they may send', list(string({ minLength: 1 }))),
+    exposeHeaders: yes('response headers that they may read', list(string({ minLength: 1 }))),
+    maxAge: yes('time that a browser may keep the answer', positiveDuration),
+    allowCredentials: yes('cookies and credentials are allowed', boolean()),
+    unmatchedPreflights: withDefault(
+      'FORWARD',
+      yes('what becomes of a preflight that does not match', choice(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
+    ),
+  },
+  { rules: [checkCors] },
+);
 /** Cross-origin policy. */
 export type CorsPolicy = Static<typeof corsPolicy>;
 
@@ -218,6 +252,7 @@ const httpRoute = object(
       ['mirror', 'mirrors'],
       ['mirrorPercent', 'mirror_percent'],
     ],
+    rules: [checkHttpRoute],
   },
 );
 /** One HTTP route. */
@@ -226,8 +261,8 @@ export type HttpRoute = Static<typeof httpRoute>;
 const l4MatchFields = {
   destinationSubnets: yes('addresses that the client called', list(string({ format: 'cidr' }))),
   port: yes('port that the client called', port()),
-  sourceLabels: yes('only for clients with these labels', labelSelector),
-  sourceNamespace: yes('only for clients of this namespace', string({ format: 'dnsLabel' })),
+  sourceLabels: yes('only for clients with these labels', labels),
+  sourceNamespace: yes('only for clients of this namespace', string({ format: 'label' })),
   gateways: yes('only on these gateways, instead of those of the rule', list(string({ minLength: 1 }))),
 } as const;
 
@@ -264,17 +299,20 @@ const tlsRoute = object({
 /** One route for TLS that is not decrypted. */
 export type TlsRoute = Static<typeof tlsRoute>;
 
-const spec = object({
-  hosts: yes('hosts that the rule is for', list(string({ minLength: 1 }))),
-  gateways: withDefault(
-    ['mesh'],
-    yes('gateways that carry it, as namespace/name; "mesh" is every sidecar', list(string({ minLength: 1 }))),
-  ),
-  http: yes('routes for HTTP; the first that matches counts', list(httpRoute)),
-  tls: yes('routes for TLS that is passed through', list(tlsRoute)),
-  tcp: yes('routes for every other connection', list(tcpRoute)),
-  exportTo: withDefault(['*'], yes('namespaces that see it', exportTo)),
-});
+const spec = object(
+  {
+    hosts: yes('hosts that the rule is for', list(string({ minLength: 1 }))),
+    gateways: withDefault(
+      ['mesh'],
+      yes('gateways that carry it, as namespace/name; "mesh" is every sidecar', list(string({ minLength: 1 }))),
+    ),
+    http: yes('routes for HTTP; the first that matches counts', list(httpRoute)),
+    tls: yes('routes for TLS that is passed through', list(tlsRoute)),
+    tcp: yes('routes for every other connection', list(tcpRoute)),
+    exportTo: withDefault(['*'], yes('namespaces that see it', exportTo)),
+  },
+  { rules: [checkVirtualService] },
+);
 /** What a VirtualService says. */
 export type VirtualServiceSpec = Static<typeof spec>;
 /** Where the traffic for a host goes. */
@@ -288,4 +326,5 @@ export const virtualService = istioKind({
   plural: 'virtualservices',
   shortNames: ['vs'],
   spec,
+  rules: [(object: Exported, report: Report) => checkExportTo(object, report, false)],
 });

@@ -1,21 +1,18 @@
 /** WorkloadEntry: a workload outside the cluster (https://istio.io/latest/docs/reference/config/networking/workload-entry/). */
+import { checkEndpoint } from './rules/service-entry.ts';
 import { istioKind, type SpecObject } from './kit/kind.ts';
 import {
   integer,
   map,
-  no,
   object,
   port,
   string,
   yes,
-  type Field,
-  type ObjectNode,
-  type Phantom,
   type Static,
-  type StaticObject,
 } from './kit/node.ts';
 
-const fields = {
+/** Fields of a workload outside the cluster. */
+export const workloadFields = {
   address: yes('IP address, host name, or unix:// and a path', string({ maxLength: 256 })),
   ports: yes(
     "ports of the workload by the service port's name",
@@ -24,7 +21,10 @@ const fields = {
       key: string({ minLength: 1, maxLength: 63, pattern: '[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?' }),
     }),
   ),
-  labels: yes('labels of the workload', map(string(), { maxItems: 256 })),
+  labels: yes(
+    'labels of the workload',
+    map(string({ format: 'labelValue' }), { maxItems: 256, key: string({ format: 'labelKey' }) }),
+  ),
   network: yes('network that it is in', string({ maxLength: 2_048 })),
   locality: yes('region/zone/subzone', string({ maxLength: 2_048 })),
   weight: yes('share of the traffic among its like', integer({ min: 0, max: 4_294_967_295 })),
@@ -32,21 +32,11 @@ const fields = {
 } as const;
 
 /** An endpoint in a ServiceEntry. */
-export const workloadEndpoint = object(fields);
+export const workloadEndpoint = object(workloadFields, { rules: [checkEndpoint] });
 /** An endpoint that is written out. */
 export type WorkloadEndpoint = Static<typeof workloadEndpoint>;
 
-function unsupported<F extends Readonly<Record<string, Field<unknown, boolean>>>>(
-  all: F,
-): ObjectNode & Phantom<StaticObject<F>> {
-  return object(
-    Object.fromEntries(
-      Object.entries(all).map(([name, field]) => [name, no(field.text, field.schema)]),
-    ) as unknown as F,
-  );
-}
-
-const spec = unsupported(fields);
+const spec = object(workloadFields, { rules: [checkEndpoint] });
 /** What a WorkloadEntry says. */
 export type WorkloadEntrySpec = Static<typeof spec>;
 /** A workload outside the cluster. */
@@ -61,4 +51,5 @@ export const workloadEntry = istioKind({
   shortNames: ['we'],
   spec,
   specRequired: true,
+  missing: 'workloads outside the cluster are not read',
 });

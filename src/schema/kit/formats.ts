@@ -41,7 +41,7 @@ export function hostComplaint(text: string, wildcard: boolean): Complaint {
     return { message: `is no host name: "${bad}" is no DNS label (letters, digits and "-", at most 63)` };
   }
   const last = parts.at(-1) ?? '';
-  if (!(wildcard && parts.length === 1 && text.startsWith('*')) && /^\d+$/u.test(last)) {
+  if (!(wildcard && parts.length === 1) && /^\d+$/u.test(last)) {
     return { message: `is no host name: the last label "${last}" is a number` };
   }
   return undefined;
@@ -49,7 +49,7 @@ export function hostComplaint(text: string, wildcard: boolean): Complaint {
 
 /** Complains about a pattern that RE2 does not take. Never run by a JavaScript RegExp, which can freeze on 30 characters. */
 export function regexComplaint(text: string): Complaint {
-  if (text.length > 4_096) return { message: 'is a pattern of more than 4,096 characters' };
+  if (text.length > 1_024) return { message: 'is a pattern of more than 1,024 characters' };
   if (text.includes('\\C')) return { message: 'is no pattern that Envoy takes: \\C is not allowed' };
   try {
     RE2JS.compile(text);
@@ -97,6 +97,8 @@ const formats = {
     when(lowerLabel.test(text), 'is no DNS label: lower-case letters, digits and "-", at most 63'),
   dnsSubdomain: (text: string) =>
     when(isSubdomain(text), 'is no name: lower-case letters, digits, "-" and ".", a letter or digit at both ends'),
+  label: (text: string) => when(label.test(text), 'is no DNS label: letters, digits and "-", at most 63'),
+  noWildcard: (text: string) => when(!text.includes('*'), 'has a wildcard, which selectors do not know'),
   labelKey: labelKeyComplaint,
   labelValue: labelValueComplaint,
   ip: (text: string) => when(isIp(text), 'is no IP address'),

@@ -2,6 +2,7 @@
 import type { KubeObject } from '../object.ts';
 import {
   map,
+  no,
   object,
   required,
   string,
@@ -103,12 +104,20 @@ export function defineKind(parts: KindParts, reportsUnsupported: boolean): Kind 
 
 const statusField = yes('written by the control plane', anything);
 
+/** What one of Istio's kinds is made from. */
+export interface IstioParts extends Omit<KindParts, 'fields' | 'namespaced'> {
+  readonly spec: ObjectNode;
+  /** The object needs a `spec`; else a missing one is an empty one. */
+  readonly specRequired?: boolean;
+  /** Why the whole kind has no effect yet; absent for kinds that are honoured field by field. */
+  readonly missing?: string;
+}
+
 /** Builds one of Istio's kinds: a `spec`, and a `status` that is not the user's. */
-export function istioKind(
-  parts: Omit<KindParts, 'fields' | 'namespaced'> & { readonly spec: ObjectNode; readonly specRequired?: boolean },
-): Kind {
-  const { spec, specRequired = false, ...rest } = parts;
-  const specField = yes('what is wanted', spec as Schema<unknown>);
+export function istioKind(parts: IstioParts): Kind {
+  const { spec, specRequired = false, missing, ...rest } = parts;
+  const schema = spec as Schema<unknown>;
+  const specField = missing === undefined ? yes('what is wanted', schema) : no('what is wanted', schema, missing);
   return defineKind(
     { ...rest, fields: { spec: specRequired ? required(specField) : specField, status: statusField } },
     true,
