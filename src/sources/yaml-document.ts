@@ -59,9 +59,9 @@ export function parseDocumentText(text: string): DocumentValues {
   }
 }
 
-/** The path of a member, as Kubernetes writes it: `a.b`, `labels[app.kubernetes.io/name]`. */
+/** The path of a member, as `schema/` writes it: `a.b`, `headers["x user"]`. */
 export function memberPath(path: string, key: string): string {
-  if (!/^[\w-]+$/u.test(key)) return `${path}[${key}]`;
+  if (!/^[A-Za-z_$@][-\w$/@]*$/u.test(key)) return `${path}[${JSON.stringify(key)}]`;
   return path === '' ? key : `${path}.${key}`;
 }
 
