@@ -33,7 +33,8 @@ export const serviceRange = '10.96.0.0/16';
 /*
  * Pods get /32 addresses and reach each other through the sandbox's own network stack, never bridge port to bridge
  * port: an answer to a rewritten service address must pass the place that rewrote it, and whether bridged packets
- * do depends on a kernel module. The bridge has a MAC of its own because it would otherwise take that of its lowest
+ * do depends on a kernel module. Each pod has a route, so the address of a pod that is gone is unreachable at once where
+ * asking for its link address would take three seconds. The bridge has a MAC of its own because it would otherwise take that of its lowest
  * port and change it when pods come and go.
  */
 const bridgeScript = `
@@ -49,8 +50,9 @@ for f in all default ${bridgeName}; do
 done
 echo 1 > /proc/sys/net/ipv4/ip_forward
 ip -batch - <<EOF
-addr add ${gatewayAddress}/16 dev ${bridgeName}
+addr add ${gatewayAddress}/32 dev ${bridgeName}
 link set ${bridgeName} up
+route add unreachable ${podRange}
 route add ${serviceRange} dev ${bridgeName}
 EOF
 `;
@@ -61,7 +63,7 @@ EOF
  */
 const attachScript = `
 set -e
-folder=$1 name=$2 link=$3 batch=$4
+folder=$1 name=$2 link=$3 address=$4 batch=$5
 : > "$folder/net"; : > "$folder/uts"; : > "$folder/ipc"
 unshare --net="$folder/net" --uts="$folder/uts" --ipc="$folder/ipc" sh -c '
   set -e
@@ -72,11 +74,17 @@ unshare --net="$folder/net" --uts="$folder/uts" --ipc="$folder/ipc" sh -c '
   echo 0 > ipv4/conf/all/accept_redirects
   printf %s "$2" | ip -batch -
 ' sh "$name" "$batch"
-ip link set "$link" master ${bridgeName} up
+ip -batch - <<EOF
+link set $link master ${bridgeName} up
+route add $address dev ${bridgeName}
+EOF
 `;
 
 const detachScript = `
-ip link del "$2" 2>/dev/null
+ip -force -batch - 2>/dev/null <<EOF
+route del $3 dev ${bridgeName}
+link del $2
+EOF
 for n in net uts ipc; do umount -n -l "$1/$n" 2>/dev/null; done
 true
 `;
@@ -87,7 +95,11 @@ export async function createPodNetwork(folder: string): Promise<PodNetwork> {
   if (!existsSync(`/sys/class/net/${bridgeName}`)) await runScript('setting up the bridge', bridgeScript, []);
 
   async function detach(namespaces: PodNamespaces): Promise<void> {
-    await runScript('removing a pod from the network', detachScript, [namespaces.folder, namespaces.link]);
+    await runScript('removing a pod from the network', detachScript, [
+      namespaces.folder,
+      namespaces.link,
+      namespaces.address,
+    ]);
     await rm(namespaces.folder, { recursive: true, force: true });
     pool.release(namespaces.address);
   }
@@ -104,8 +116,10 @@ export async function createPodNetwork(folder: string): Promise<PodNetwork> {
       await mkdir(namespaces.folder, { recursive: true });
       await runScript(`setting up the network of ${id}`, attachScript, [
         namespaces.folder,
-        hostname,
+        // A host name has at most 63 characters; the kubelet cuts longer pod names as well.
+        hostname.slice(0, 63).replace(/[.-]+$/u, ''),
         namespaces.link,
+        address,
         podBatch(namespaces),
       ]);
     } catch (error) {

@@ -5,13 +5,11 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
-  readSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
 import { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The log of one container over all its runs. */
 export interface ContainerLog {
@@ -24,24 +22,11 @@ export interface ContainerLog {
   close(): void;
 }
 
-/** Which part of a log is wanted. */
-export interface LogOptions {
-  /** The last so many lines; all by default. */
-  readonly tailLines?: number;
-  /** The run before the present one. */
-  readonly previous?: boolean;
-  /** Goes on with what is written later, until `signal`. */
-  readonly follow?: boolean;
-  readonly signal?: AbortSignal;
-}
-
 /** A file of a log is moved aside at this size, and one older is kept: 2 × 8 MiB a run. */
 const defaultLimitBytes = 8 * 1024 * 1024;
-const chunkBytes = 64 * 1024;
-const followMs = 100;
 
 /** Names of a log's files: now, moved aside, and the same of the run before. */
-function filesOf(path: string): {
+export function logFilesOf(path: string): {
   readonly now: string;
   readonly older: string;
   readonly previous: string;
@@ -61,7 +46,7 @@ function filesOf(path: string): {
  * This side opens the pipe for both directions, so it never sees an end between two runs.
  */
 export function createContainerLog(fifo: string, path: string, limitBytes: number = defaultLimitBytes): ContainerLog {
-  const files = filesOf(path);
+  const files = logFilesOf(path);
   mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 });
   const socket = new Socket({
     fd: openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK),
@@ -105,79 +90,4 @@ export function createContainerLog(fifo: string, path: string, limitBytes: numbe
       closeSync(fd);
     },
   };
-}
-
-/** Reads a container's log. Ends at once where there is none. */
-export async function* readLog(path: string, options: LogOptions = {}): AsyncGenerator<Buffer, void, undefined> {
-  const files = filesOf(path);
-  const [older, now] = options.previous === true ? [files.previousOlder, files.previous] : [files.older, files.now];
-  let fd = openOrNothing(now);
-  if (fd === undefined) return;
-  try {
-    const held =
-      options.tailLines === undefined
-        ? [...readFrom(older, 0), ...readOpen(fd)]
-        : tail(Buffer.concat([...readFrom(older, 0), ...readOpen(fd)]), options.tailLines);
-    yield* held;
-    let position = held.length === 0 ? 0 : fstatSync(fd).size;
-    position = Math.max(position, fstatSync(fd).size);
-    while (options.follow === true && options.signal?.aborted !== true) {
-      await sleep(followMs);
-      for (;;) {
-        const chunk = readChunk(fd, position);
-        if (chunk === undefined) break;
-        position += chunk.length;
-        yield chunk;
-      }
-      const next = openOrNothing(now);
-      if (next === undefined) return;
-      if (fstatSync(next).ino === fstatSync(fd).ino) closeSync(next);
-      else {
-        closeSync(fd);
-        fd = next;
-        position = 0;
-      }
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function openOrNothing(path: string): number | undefined {
-  return existsSync(path) ? openSync(path, 'r') : undefined;
-}
-
-function readChunk(fd: number, position: number): Buffer | undefined {
-  const buffer = Buffer.alloc(chunkBytes);
-  const count = readSync(fd, buffer, 0, chunkBytes, position);
-  return count === 0 ? undefined : buffer.subarray(0, count);
-}
-
-function readOpen(fd: number): Buffer[] {
-  const chunks: Buffer[] = [];
-  for (let position = 0; ;) {
-    const chunk = readChunk(fd, position);
-    if (chunk === undefined) return chunks;
-    chunks.push(chunk);
-    position += chunk.length;
-  }
-}
-
-function readFrom(path: string, _position: number): Buffer[] {
-  const fd = openOrNothing(path);
-  if (fd === undefined) return [];
-  try {
-    return readOpen(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function tail(bytes: Buffer, lines: number): Buffer[] {
-  let start = bytes.length;
-  for (let count = 0; start > 0; start -= 1) {
-    if (bytes[start - 1] === 10 && start !== bytes.length) count += 1;
-    if (count === lines) break;
-  }
-  return start === bytes.length || lines <= 0 ? [] : [bytes.subarray(start)];
 }

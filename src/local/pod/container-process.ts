@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { closeSync, rmSync } from 'node:fs';
 import { MizzenError } from '../../base/error.ts';
@@ -7,7 +8,7 @@ import { exitCodeOf, toolPath } from '../sandbox/run-tool.ts';
 import { dropCommand } from './privileges.ts';
 import type { Privileges } from './privileges.ts';
 import { buildRootTree } from './root-tree.ts';
-import type { TreeRequest } from './root-tree.ts';
+import type { RootTree, TreeRequest } from './root-tree.ts';
 
 /** One run of a container. */
 export interface ProcessRequest {
@@ -71,73 +72,58 @@ done
 
 /** Starts a container. Resolves when its command is about to run; throws `container-failed` where its surroundings cannot be made. */
 export async function startContainerProcess(request: ProcessRequest): Promise<ContainerProcess> {
-  const { namespaces, tree, privileges, environment } = request;
-  const { root, table } = buildRootTree(tree);
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const command = [
-    ...dropCommand(privileges),
-    'env',
-    '-i',
-    ...variables,
-    '/bin/sh',
-    '-c',
-    initScript,
-    'init',
-    request.workingDir,
-    ...request.argv,
-  ];
-  const unshare = [
-    'unshare',
-    '--mount',
-    '--pid',
-    '--fork',
-    '--kill-child',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    setupScript,
-    'setup',
-    table,
-    root,
-  ];
-  const child = spawn('nsenter', [...enterPod(namespaces), ...unshare, ...command], {
-    env: { PATH: toolPath(), LC_ALL: 'C' },
-    stdio: ['ignore', request.output, request.output, 'pipe'],
-    cwd: '/',
-  });
-  closeSync(request.output);
+  const { folder } = request.tree;
+  const child = spawnContainer(request);
   const exited = new Promise<number>((resolve) => {
     child.on('error', () => resolve(127));
     child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
   });
   if (child.pid === undefined)
     throw new MizzenError('container-failed', 'nsenter could not be started', { fix: 'install util-linux' });
-  const said = await setupReport(child.stdio[3] as Readable);
-  const [pidLine = '', ...rest] = said.split('\n');
+  const [pidLine = '', ...rest] = (await setupReport(child.stdio[3] as Readable)).split('\n');
   const pid = Number(pidLine);
   if (!rest.includes('ready') || !Number.isInteger(pid)) {
     child.kill('SIGKILL');
     await exited;
-    removeTree(tree.folder);
+    removeTree(folder);
+    const said = rest.join(' ').trim().slice(0, 1000);
     throw new MizzenError(
       'container-failed',
-      `the container could not be set up: ${rest.join(' ').trim().slice(0, 1000) || pidLine || 'no word from its process'}`,
+      `the container could not be set up: ${said || pidLine || 'no word from its process'}`,
     );
   }
   let isOver = false;
   const done = exited.then((code) => {
     isOver = true;
-    removeTree(tree.folder);
+    removeTree(folder);
     return code;
   });
-  return {
-    pid,
-    startedAt: new Date(),
-    exited: done,
-    // The number of a process that is over may already be another's.
-    kill: (signal) => (isOver ? undefined : sendSignal(pid, signal)),
-  };
+  // The number of a process that is over may already be another's.
+  const kill = (signal: NodeJS.Signals): void => (isOver ? undefined : sendSignal(pid, signal));
+  return { pid, startedAt: new Date(), exited: done, kill };
+}
+
+function spawnContainer(request: ProcessRequest): ChildProcess {
+  try {
+    return spawnIn(request, buildRootTree(request.tree));
+  } catch (error) {
+    removeTree(request.tree.folder);
+    throw error;
+  } finally {
+    closeSync(request.output);
+  }
+}
+
+function spawnIn(request: ProcessRequest, { root, table }: RootTree): ChildProcess {
+  const variables = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
+  const init = ['env', '-i', ...variables, '/bin/sh', '-c', initScript, 'init', request.workingDir, ...request.argv];
+  const setup = ['sh', '-c', setupScript, 'setup', table, root, ...dropCommand(request.privileges), ...init];
+  const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private', ...setup];
+  return spawn('nsenter', [...enterPod(request.namespaces), ...unshare], {
+    env: { PATH: toolPath(), LC_ALL: 'C' },
+    stdio: ['ignore', request.output, request.output, 'pipe'],
+    cwd: '/',
+  });
 }
 
 /** The options by which nsenter(1) enters a pod. */

@@ -23,7 +23,8 @@ import type { PodVolumes } from './volumes.ts';
 
 /** What runs in place of an image. */
 export interface ImageCommand {
-  readonly command: readonly string[];
+  /** Absent: the container's own arguments are the command. */
+  readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;

@@ -1,5 +1,12 @@
 import { connect } from 'node:http2';
-import type { ProbeResult } from './probe.ts';
+import type { IncomingHttpHeaders } from 'node:http2';
+
+/** What one attempt of a probe showed. */
+export interface ProbeResult {
+  readonly ok: boolean;
+  /** Why not. */
+  readonly message: string;
+}
 
 /** One call of grpc.health.v1.Health/Check in clear, as the kubelet makes it (gRPC Health Checking Protocol). Rejects only for bugs. */
 export function probeGrpc(
@@ -27,8 +34,9 @@ export function probeGrpc(
     });
     const chunks: Buffer[] = [];
     let status = '';
-    const note = (headers: Readonly<Record<string, unknown>>): void => {
-      status = String(headers['grpc-status'] ?? status);
+    const note = (headers: IncomingHttpHeaders): void => {
+      const said = headers['grpc-status'];
+      if (typeof said === 'string') status = said;
     };
     stream.on('response', note);
     stream.on('trailers', note);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attempt } from './probe.ts';
-import type { ProbeResult, ProbeTarget } from './probe.ts';
+import type { ProbeResult } from './probe-grpc.ts';
+import type { ProbeTarget } from './probe.ts';
 import type { Probe } from './spec.ts';
 
 /** Kubernetes' defaults (core/v1 Probe). */

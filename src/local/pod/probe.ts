@@ -4,13 +4,8 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { probeGrpc } from './probe-grpc.ts';
-import type { Container, Handler, HttpGet, Probe } from './spec.ts';
-
-/** What one attempt showed. */
-export interface ProbeResult {
-  readonly ok: boolean;
-  readonly message: string;
-}
+import type { ProbeResult } from './probe-grpc.ts';
+import type { Container, Handler, HttpGet } from './spec.ts';
 
 /** Where a container's probes and hooks are sent. */
 export interface ProbeTarget {
@@ -23,11 +18,7 @@ export interface ProbeTarget {
 const bodyLimitBytes = 4096;
 
 /** One attempt of a probe or hook. Never rejects: what goes wrong is the result. */
-export async function attempt(
-  handler: Handler & Pick<Probe, 'grpc'>,
-  target: ProbeTarget,
-  timeoutMs: number,
-): Promise<ProbeResult> {
+export async function attempt(handler: Handler, target: ProbeTarget, timeoutMs: number): Promise<ProbeResult> {
   try {
     if (handler.exec !== undefined) {
       const { code, output } = await target.exec(handler.exec.command ?? [], timeoutMs);

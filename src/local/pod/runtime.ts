@@ -6,12 +6,12 @@ import { toolPath } from '../sandbox/run-tool.ts';
 import { runFolder } from '../sandbox/sandbox-script.ts';
 import { defaultBackoff } from './backoff.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { readLog } from './container-log.ts';
-import type { LogOptions } from './container-log.ts';
 import type { ExecStreams } from './exec.ts';
 import { PodRun } from './pod-run.ts';
 import type { PodInputs, RunSettings } from './pod-run.ts';
 import type { Pod } from './spec.ts';
+import { readLog } from './read-log.ts';
+import type { LogOptions } from './read-log.ts';
 import type { PodReport, PodStatus } from './status.ts';
 
 /** Settings of the runtime. */
@@ -24,7 +24,7 @@ export interface PodRuntimeOptions {
   readonly hidden?: readonly string[];
   /** Folders below /tmp that pods see though their /tmp is their own: the mesh's YAML, the program itself. */
   readonly visible?: readonly string[];
-  /** What every container has in its environment before anything else; PATH and HOME of this process by default. */
+  /** What every container has in its environment before anything else; PATH (and the folder of Envoy's binary) and HOME of this process by default. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly backoff?: BackoffOptions;
 }
@@ -57,7 +57,10 @@ export async function createPodRuntime(options: PodRuntimeOptions): Promise<PodR
     logFolder,
     hidden: [options.stateFolder, ...(options.hidden ?? [])],
     visible: options.visible ?? [],
-    variables: options.variables ?? { PATH: process.env['PATH'] ?? toolPath(), HOME: process.env['HOME'] ?? '/' },
+    variables: options.variables ?? {
+      PATH: `${process.env['PATH'] ?? toolPath()}:${runFolder}/bin`,
+      HOME: process.env['HOME'] ?? '/',
+    },
     backoff: options.backoff ?? defaultBackoff,
     network: await createPodNetwork(`${runFolder}/ns`),
   };

@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import type { Container, EnvVar, Pod, ResourceFieldRef } from './spec.ts';
+import type { Container, EnvVar, KeyRef, Pod, ResourceFieldRef } from './spec.ts';
 import { gatewayAddress } from '../net/pod-network.ts';
 
 /** Content of a ConfigMap or Secret as the object has it; a Secret's `data` is base64 like a ConfigMap's `binaryData`. */
@@ -36,35 +36,27 @@ export function secretFiles(content: KeyedContent): Map<string, Buffer> {
   return files;
 }
 
+/** Paths of a `fieldRef` (Kubernetes API reference, "Downward API"). */
+const fields: Readonly<Record<string, (pod: Pod, address: string) => string>> = {
+  'metadata.name': (pod) => pod.metadata.name,
+  'metadata.namespace': (pod) => pod.metadata.namespace ?? 'default',
+  'metadata.uid': (pod) => pod.metadata.uid ?? '',
+  'metadata.labels': (pod) => keyedLines(pod.metadata.labels),
+  'metadata.annotations': (pod) => keyedLines(pod.metadata.annotations),
+  'spec.nodeName': (pod) => pod.spec?.nodeName ?? 'mizzen',
+  'spec.serviceAccountName': (pod) => pod.spec?.serviceAccountName ?? 'default',
+  'status.podIP': (_, address) => address,
+  'status.podIPs': (_, address) => address,
+  'status.hostIP': () => gatewayAddress,
+  'status.hostIPs': () => gatewayAddress,
+};
+
 /** Value of a `fieldRef`; undefined for a path that Kubernetes does not have. */
 export function fieldValue(pod: Pod, path: string, address: string): string | undefined {
-  const { metadata, spec } = pod;
+  const { labels, annotations } = pod.metadata;
   const keyed = /^metadata\.(labels|annotations)\['(.*)'\]$/u.exec(path);
-  if (keyed !== null) return (keyed[1] === 'labels' ? metadata.labels : metadata.annotations)?.[keyed[2] ?? ''] ?? '';
-  switch (path) {
-    case 'metadata.name':
-      return metadata.name;
-    case 'metadata.namespace':
-      return metadata.namespace ?? 'default';
-    case 'metadata.uid':
-      return metadata.uid ?? '';
-    case 'metadata.labels':
-      return keyedLines(metadata.labels);
-    case 'metadata.annotations':
-      return keyedLines(metadata.annotations);
-    case 'spec.nodeName':
-      return spec?.nodeName ?? 'mizzen';
-    case 'spec.serviceAccountName':
-      return spec?.serviceAccountName ?? 'default';
-    case 'status.podIP':
-    case 'status.podIPs':
-      return address;
-    case 'status.hostIP':
-    case 'status.hostIPs':
-      return gatewayAddress;
-    default:
-      return undefined;
-  }
+  if (keyed !== null) return (keyed[1] === 'labels' ? labels : annotations)?.[keyed[2] ?? ''] ?? '';
+  return Object.hasOwn(fields, path) ? fields[path]?.(pod, address) : undefined;
 }
 
 /** Labels as the downward API writes them: `key="value"`, sorted, one a line. */
@@ -94,29 +86,29 @@ export function quantity(text: string | number): number | undefined {
   return match === null ? undefined : Number(match[1]) * (binaryUnits[match[2] ?? ''] ?? 1);
 }
 
-/** Value of a `resourceFieldRef`; a limit that is not set is the machine's, as in Kubernetes. Rounded up. */
+/** Value of a `resourceFieldRef`; a limit that is not set is the machine's, as in Kubernetes. Rounded up. Undefined where a quantity is none. */
 export function resourceValue(pod: Pod, container: Container, ref: ResourceFieldRef): string | undefined {
-  const of =
-    ref.containerName === undefined
-      ? container
-      : [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].find(
-          (one) => one.name === ref.containerName,
-        );
-  const [group = '', name = ''] = ref.resource.split('.', 2);
-  const set =
-    group === 'limits'
-      ? of?.resources?.limits?.[name]
-      : (of?.resources?.requests?.[name] ?? of?.resources?.limits?.[name]);
-  const machine = name === 'cpu' ? availableParallelism() : name === 'memory' ? totalmem() : 0;
-  const amount = set === undefined ? (group === 'limits' ? machine : 0) : quantity(set);
-  const divisor = quantity(ref.divisor === undefined || String(ref.divisor) === '0' ? 1 : ref.divisor);
-  return amount === undefined || divisor === undefined ? undefined : String(Math.ceil(amount / divisor));
+  const all = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  const of = ref.containerName === undefined ? container : all.find((one) => one.name === ref.containerName);
+  const amount = quantity(resourceSet(of, ref.resource));
+  const divisor = quantity(ref.divisor ?? 1);
+  return amount === undefined || divisor === undefined
+    ? undefined
+    : String(Math.ceil(amount / (divisor === 0 ? 1 : divisor)));
+}
+
+function resourceSet(container: Container | undefined, resource: string): string | number {
+  const { limits, requests } = container?.resources ?? {};
+  const [group = '', name = ''] = resource.split('.', 2);
+  if (group === 'requests') return requests?.[name] ?? limits?.[name] ?? 0;
+  const machine: Readonly<Record<string, number>> = { cpu: availableParallelism(), memory: totalmem() };
+  return limits?.[name] ?? machine[name] ?? 0;
 }
 
 /** Replaces `$(NAME)` by its value; `$$` is a dollar, and a name without a value stays as it is (Kubernetes' rule). */
 export function expand(text: string, values: Readonly<Record<string, string>>): string {
   return text.replace(/\$(?:\$|\(([^)]*)\))/gu, (whole, name: string | undefined) =>
-    name === undefined ? '$' : (values[name] ?? whole),
+    name === undefined ? '$' : Object.hasOwn(values, name) ? (values[name] ?? whole) : whole,
   );
 }
 
@@ -138,11 +130,11 @@ export function environmentOf(request: EnvironmentRequest): Record<string, strin
     const config =
       from.configMapRef === undefined
         ? undefined
-        : required('config map', from.configMapRef, content.configMap(from.configMapRef.name));
+        : required('config map', from.configMapRef, content.configMap(from.configMapRef.name ?? ''));
     const secret =
       from.secretRef === undefined
         ? undefined
-        : required('secret', from.secretRef, content.secret(from.secretRef.name));
+        : required('secret', from.secretRef, content.secret(from.secretRef.name ?? ''));
     const files = [
       ...(config === undefined ? [] : configMapFiles(config)),
       ...(secret === undefined ? [] : secretFiles(secret)),
@@ -170,18 +162,20 @@ function referenced({ pod, container, address, content }: EnvironmentRequest, va
       `env ${variable.name}: no resource ${from.resourceFieldRef.resource}`,
     );
   const ref = from?.configMapKeyRef ?? from?.secretKeyRef;
-  if (ref === undefined) return undefined;
-  const isSecret = from?.configMapKeyRef === undefined;
+  return ref === undefined ? undefined : keyValue(ref, from?.configMapKeyRef === undefined, content);
+}
+
+function keyValue(ref: KeyRef, isSecret: boolean, content: ContentSource): string | undefined {
   const object = required(
     isSecret ? 'secret' : 'config map',
     ref,
-    isSecret ? content.secret(ref.name) : content.configMap(ref.name),
+    isSecret ? content.secret(ref.name ?? '') : content.configMap(ref.name ?? ''),
   );
   const bytes =
     object === undefined ? undefined : (isSecret ? secretFiles(object) : configMapFiles(object)).get(ref.key);
   if (bytes !== undefined) return bytes.toString();
   if (ref.optional === true) return undefined;
-  throw new MissingReference(`${isSecret ? 'secret' : 'config map'} "${ref.name}" has no key "${ref.key}"`);
+  throw new MissingReference(`${isSecret ? 'secret' : 'config map'} "${ref.name ?? ''}" has no key "${ref.key}"`);
 }
 
 function found(value: string | undefined, message: string): string {

@@ -3,11 +3,12 @@ import { MizzenError } from '../../base/error.ts';
 import { isWithin } from './mount-table.ts';
 import { resolvePath } from './host-view.ts';
 import { writePayload } from './payload.ts';
-import type { PayloadFile } from './payload.ts';
 import type { TreeMount } from './root-tree.ts';
-import type { Container, DownwardFile, KeyToPath, NamedSource, Pod, TokenSource, Volume } from './spec.ts';
-import { configMapFiles, fieldValue, MissingReference, required, resourceValue, secretFiles } from './variables.ts';
+import type { Container, Pod, Volume, VolumeMount } from './spec.ts';
+import { createTokenCache } from './token-cache.ts';
+import { MissingReference } from './variables.ts';
 import type { ContentSource } from './variables.ts';
+import { volumeFiles } from './volume-files.ts';
 
 /** What volumes are made from. */
 export interface VolumeRequest {
@@ -34,37 +35,29 @@ export interface PodVolumes {
   close(): void;
 }
 
-const defaultMode = 0o644;
-const defaultExpirationSeconds = 3600;
-
-/** A token is renewed at 80 % of its life, as the kubelet does; when that fails, again after this long. */
-const renewAt = 0.8;
-const retryMs = 5000;
-
+/** The volumes of a pod. `onTrouble` hears when a token could not be renewed. */
 export function createVolumes(request: VolumeRequest, onTrouble: (message: string) => void): PodVolumes {
   const { pod, folder } = request;
-  const volumes = pod.spec?.volumes ?? [];
-  const places = new Map(volumes.map((volume) => [volume.name, placeOf(volume, folder)]));
-  const timers = new Map<string, NodeJS.Timeout>();
-  const tokens = new Map<string, string>();
-  let closed = false;
+  const volumes = new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, volume]));
+  const tokens = createTokenCache(request.token, (name) => writeVolume(volumes.get(name)), onTrouble);
 
   async function write(): Promise<void> {
-    for (const volume of volumes) await writeVolume(volume);
+    for (const volume of volumes.values()) await writeVolume(volume);
   }
 
-  async function writeVolume(volume: Volume): Promise<void> {
-    const place = places.get(volume.name) ?? '';
+  async function writeVolume(volume: Volume | undefined): Promise<void> {
+    if (volume === undefined) return;
     if (volume.hostPath !== undefined) {
       checkHostPath(volume, request);
       return;
     }
+    const place = placeOf(volume, folder);
     mkdirSync(place, { recursive: true });
     if (volume.emptyDir !== undefined) {
       chmodSync(place, 0o777);
       return;
     }
-    const files = await payloadOf(volume, request, tokenFor);
+    const files = await volumeFiles(volume, { ...request, tokenFor: (source) => tokens.get(volume.name, source) });
     if (files === undefined)
       throw new MizzenError('mount-refused', `volume "${volume.name}" is of a kind that is not supported here`, {
         fix: 'use emptyDir, configMap, secret, hostPath, downwardAPI or projected',
@@ -72,68 +65,31 @@ export function createVolumes(request: VolumeRequest, onTrouble: (message: strin
     writePayload(place, files, request.kind === 'root' ? pod.spec?.securityContext?.fsGroup : undefined);
   }
 
-  async function tokenFor(volume: Volume, source: TokenSource): Promise<string> {
-    const id = `${volume.name}\0${source.path}`;
-    const known = tokens.get(id);
-    if (known !== undefined) return known;
-    const seconds = source.expirationSeconds ?? defaultExpirationSeconds;
-    const token = await request.token(source.audience, seconds);
-    tokens.set(id, token);
-    schedule(id, volume, seconds * renewAt * 1000);
-    return token;
-  }
-
-  function schedule(id: string, volume: Volume, delayMs: number): void {
-    if (closed) return;
-    clearTimeout(timers.get(id));
-    // setTimeout counts in 31 bits; a longer life is simply renewed earlier.
-    const timer = setTimeout(() => void renew(id, volume), Math.min(delayMs, 2 ** 31 - 1));
-    timer.unref();
-    timers.set(id, timer);
-  }
-
-  async function renew(id: string, volume: Volume): Promise<void> {
-    const old = tokens.get(id);
-    tokens.delete(id);
-    try {
-      await writeVolume(volume);
-    } catch (error) {
-      if (old !== undefined && !tokens.has(id)) tokens.set(id, old);
-      schedule(id, volume, retryMs);
-      onTrouble(
-        `the token of volume "${volume.name}" could not be renewed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }
-
   function mountsOf(container: Container): readonly TreeMount[] {
     return (container.volumeMounts ?? []).map((mount) => {
-      const volume = volumes.find((one) => one.name === mount.name);
-      const place = places.get(mount.name);
-      if (volume === undefined || place === undefined)
+      const volume = volumes.get(mount.name);
+      if (volume === undefined)
         throw new MissingReference(
           `volume "${mount.name}" of container "${container.name}" is not among the pod's volumes`,
         );
-      const resolved =
-        mount.subPath === undefined || mount.subPath === '' ? place : subPathOf(place, mount.subPath, volume);
-      const isPayload = volume.emptyDir === undefined && volume.hostPath === undefined;
-      return {
-        source: resolved,
-        target: mount.mountPath,
-        readOnly: mount.readOnly === true || isPayload,
-        isFile: !statSync(resolved).isDirectory(),
-        fromHost: volume.hostPath !== undefined,
-      };
+      return mountOf(volume, mount, placeOf(volume, folder));
     });
   }
 
-  function close(): void {
-    closed = true;
-    for (const timer of timers.values()) clearTimeout(timer);
-    tokens.clear();
-  }
+  return { write, mountsOf, close: () => tokens.close() };
+}
 
-  return { write, mountsOf, close };
+function mountOf(volume: Volume, mount: VolumeMount, place: string): TreeMount {
+  const source = mount.subPath === undefined || mount.subPath === '' ? place : subPathOf(place, mount.subPath, volume);
+  const fromHost = volume.hostPath !== undefined;
+  const isPayload = volume.emptyDir === undefined && !fromHost;
+  return {
+    source,
+    target: mount.mountPath,
+    readOnly: mount.readOnly === true || isPayload,
+    isFile: !statSync(source).isDirectory(),
+    fromHost,
+  };
 }
 
 function placeOf(volume: Volume, folder: string): string {
@@ -166,87 +122,4 @@ function checkHostPath(volume: Volume, request: VolumeRequest): void {
   if (type === 'DirectoryOrCreate') mkdirSync(found.path, { recursive: true });
   else if (type === 'FileOrCreate') writeFileSync(found.path, '', { flag: 'a' });
   else throw new MissingReference(`volume "${volume.name}": ${wanted} does not exist on this machine`);
-}
-
-type TokenFor = (volume: Volume, source: TokenSource) => Promise<string>;
-
-async function payloadOf(
-  volume: Volume,
-  request: VolumeRequest,
-  tokenFor: TokenFor,
-): Promise<Map<string, PayloadFile> | undefined> {
-  const files = new Map<string, PayloadFile>();
-  const mode =
-    volume.projected?.defaultMode ??
-    volume.configMap?.defaultMode ??
-    volume.secret?.defaultMode ??
-    volume.downwardAPI?.defaultMode ??
-    defaultMode;
-  const put = (path: string, content: Buffer | string, own?: number): void => {
-    files.set(path, { content: Buffer.from(content), mode: own ?? mode });
-  };
-  if (volume.configMap !== undefined) putConfigMap(volume.configMap, request, put);
-  else if (volume.secret !== undefined)
-    putSecret(
-      { ...volume.secret, ...(volume.secret.secretName === undefined ? {} : { name: volume.secret.secretName }) },
-      request,
-      put,
-    );
-  else if (volume.downwardAPI !== undefined) putDownward(volume.downwardAPI.items ?? [], request, put);
-  else if (volume.projected === undefined) return undefined;
-  for (const source of volume.projected?.sources ?? []) {
-    if (source.serviceAccountToken !== undefined)
-      put(source.serviceAccountToken.path, await tokenFor(volume, source.serviceAccountToken));
-    if (source.configMap !== undefined) putConfigMap(source.configMap, request, put);
-    if (source.secret !== undefined) putSecret(source.secret, request, put);
-    if (source.downwardAPI !== undefined) putDownward(source.downwardAPI.items ?? [], request, put);
-  }
-  return files;
-}
-
-type Put = (path: string, content: Buffer | string, mode?: number) => void;
-
-function putConfigMap(source: NamedSource, request: VolumeRequest, put: Put): void {
-  const object = required('config map', source, request.content.configMap(source.name ?? ''));
-  if (object !== undefined) putKeys(configMapFiles(object), source, `config map "${source.name ?? ''}"`, put);
-}
-
-function putSecret(source: NamedSource, request: VolumeRequest, put: Put): void {
-  const object = required('secret', source, request.content.secret(source.name ?? ''));
-  if (object !== undefined) putKeys(secretFiles(object), source, `secret "${source.name ?? ''}"`, put);
-}
-
-function putKeys(
-  keys: ReadonlyMap<string, Buffer>,
-  source: { readonly items?: readonly KeyToPath[]; readonly optional?: boolean },
-  what: string,
-  put: Put,
-): void {
-  if (source.items === undefined) {
-    for (const [key, bytes] of keys) put(key, bytes);
-    return;
-  }
-  for (const item of source.items) {
-    const bytes = keys.get(item.key);
-    if (bytes !== undefined) put(item.path, bytes, item.mode);
-    else if (source.optional !== true) throw new MissingReference(`${what} has no key "${item.key}"`);
-  }
-}
-
-function putDownward(items: readonly DownwardFile[], { pod, address }: VolumeRequest, put: Put): void {
-  for (const item of items) {
-    const container =
-      pod.spec?.containers.find((one) => one.name === item.resourceFieldRef?.containerName) ?? pod.spec?.containers[0];
-    const value =
-      item.fieldRef !== undefined
-        ? fieldValue(pod, item.fieldRef.fieldPath, address)
-        : item.resourceFieldRef !== undefined && container !== undefined
-          ? resourceValue(pod, container, item.resourceFieldRef)
-          : undefined;
-    if (value === undefined)
-      throw new MissingReference(
-        `the downward API has no ${item.fieldRef?.fieldPath ?? item.resourceFieldRef?.resource ?? 'such field'}`,
-      );
-    put(item.path, value, item.mode);
-  }
 }
