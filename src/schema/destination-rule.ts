@@ -144,7 +144,12 @@ const loadBalancer = object(
     warmup: yes('new endpoints get their traffic little by little', warmup),
     warmupDurationSecs: yes('time that an endpoint warms up; the old form', positiveDuration),
   },
-  { oneOf: [['simple', 'consistentHash']] },
+  {
+    oneOf: [
+      ['simple', 'consistentHash'],
+      ['localityLbSetting', 'zoneAwareLbSetting'],
+    ],
+  },
 );
 /** How an endpoint is chosen. */
 export type LoadBalancer = Static<typeof loadBalancer>;
@@ -165,6 +170,10 @@ const outlierDetection = object(
     interval: withDefault('10s', yes('time between sweeps', positiveDuration)),
     baseEjectionTime: withDefault('30s', yes('least time out, times the number of ejections', positiveDuration)),
     maxEjectionPercent: withDefault(10, yes('most endpoints that are out at a time', integer({ min: 0, max: 100 }))),
+    outlierDetectionHttpErrorCodes: yes(
+      'status codes that count as errors, in place of 5xx',
+      list(integer({ min: 100, max: 599 })),
+    ),
     minHealthPercent: withDefault(
       0,
       yes('healthy endpoints below which ejection is off', integer({ min: 0, max: 100 })),

@@ -1,15 +1,7 @@
 /** WorkloadEntry: a workload outside the cluster (https://istio.io/latest/docs/reference/config/networking/workload-entry/). */
 import { checkEndpoint } from './rules/service-entry.ts';
 import { istioKind, type SpecObject } from './kit/kind.ts';
-import {
-  integer,
-  map,
-  object,
-  port,
-  string,
-  yes,
-  type Static,
-} from './kit/node.ts';
+import { integer, map, object, port, string, yes, type Static } from './kit/node.ts';
 
 /** Fields of a workload outside the cluster. */
 export const workloadFields = {

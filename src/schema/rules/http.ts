@@ -32,17 +32,21 @@ export function checkHeaders(
 ): void {
   for (const direction of ['request', 'response'] as const) {
     const { set = {}, add = {}, remove = [] } = headers[direction] ?? {};
-    for (const [operation, values] of [
-      ['set', set],
-      ['add', add],
-    ] as const) {
-      for (const [name, value] of Object.entries(values)) {
-        const at = `${direction}.${operation}[${JSON.stringify(name)}]`;
-        if (!(direction === 'request' && isAuthority(name))) checkChangedName(name, at, report);
-        checkHeaderValue(value, at, report);
-      }
-    }
+    checkValues(set, direction, { at: `${direction}.set`, report });
+    checkValues(add, direction, { at: `${direction}.add`, report });
     for (const [i, name] of remove.entries()) checkChangedName(name, `${direction}.remove[${i}]`, report);
+  }
+}
+
+function checkValues(
+  values: Readonly<Record<string, string>>,
+  direction: 'request' | 'response',
+  { at, report }: { readonly at: string; readonly report: Report },
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    const here = `${at}[${JSON.stringify(name)}]`;
+    if (direction === 'response' || !isAuthority(name)) checkChangedName(name, here, report);
+    checkHeaderValue(value, here, report);
   }
 }
 

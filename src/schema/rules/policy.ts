@@ -121,38 +121,30 @@ function isEmpty(parts: Readonly<Record<string, Strings>>): boolean {
 
 function checkSource(source: SourceParts, at: string, report: Report): void {
   if (isEmpty(source)) report.error(at, 'says nothing', 'name principals, namespaces, serviceAccounts or ipBlocks');
-  for (const not of ['', 'not']) {
-    const name = (text: string): string => (not === '' ? text : `not${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`);
-    const accounts = source[name('serviceAccounts')] ?? [];
-    for (const other of ['namespaces', 'principals']) {
-      if (
-        accounts.length > 0 &&
-        ['', 'not'].some(
-          (prefix) =>
-            (source[prefix === '' ? other : `not${other[0]?.toUpperCase() ?? ''}${other.slice(1)}`] ?? []).length > 0,
-        )
-      ) {
-        report.error(
-          `${at}.${name('serviceAccounts')}`,
-          `excludes ${other}: the account's name has its namespace`,
-          `take ${other} away`,
-        );
-      }
-    }
-    for (const [i, account] of accounts.entries()) {
-      if (account.includes('*'))
-        report.error(
-          `${at}.${name('serviceAccounts')}[${i}]`,
-          `${JSON.stringify(account)} has a wildcard, which accounts do not know`,
-          'name each account',
-        );
-      else if (account.split('/').length > 2 || account.split('/').includes(''))
-        report.error(
-          `${at}.${name('serviceAccounts')}[${i}]`,
-          `${JSON.stringify(account)} is no account`,
-          'write namespace/account, or account for the own namespace',
-        );
-    }
+  const accounts = [...(source['serviceAccounts'] ?? []), ...(source['notServiceAccounts'] ?? [])];
+  for (const other of ['principals', 'notPrincipals', 'namespaces', 'notNamespaces']) {
+    if (accounts.length === 0 || source[other] === undefined) continue;
+    report.error(
+      `${at}.${other}`,
+      "excludes serviceAccounts: the account's name has its namespace",
+      'keep one of them',
+    );
+  }
+  for (const field of ['serviceAccounts', 'notServiceAccounts']) {
+    for (const [i, account] of (source[field] ?? []).entries()) checkAccount(account, `${at}.${field}[${i}]`, report);
+  }
+}
+
+function checkAccount(account: string, at: string, report: Report): void {
+  const parts = account.split('/');
+  if (account.includes('*')) {
+    report.error(at, `${JSON.stringify(account)} has a wildcard, which accounts do not know`, 'name each account');
+  } else if (parts.length > 2 || parts.includes('')) {
+    report.error(
+      at,
+      `${JSON.stringify(account)} is no account`,
+      'write namespace/account, or account for the own namespace',
+    );
   }
 }
 

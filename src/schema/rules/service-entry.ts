@@ -103,64 +103,74 @@ function checkPorts({ ports = [], hosts, resolution = 'NONE' }: EntryParts, repo
   }
 }
 
-function checkResolution(
-  { hosts, ports = [], location, resolution = 'NONE', endpoints = [], workloadSelector }: EntryParts,
-  report: Report,
-): void {
-  if (resolution === 'NONE' && endpoints.length > 0)
+function checkResolution(spec: EntryParts, report: Report): void {
+  const { hosts, location, resolution = 'NONE', endpoints = [], workloadSelector } = spec;
+  if (resolution === 'NONE' && endpoints.length > 0) {
     report.error(
       'endpoints',
       'is not for resolution NONE, which goes where the client goes',
       'set resolution: STATIC or DNS',
     );
-  if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1)
+  }
+  if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
     report.error('endpoints', 'has more than one entry, which DNS_ROUND_ROBIN does not take', 'set resolution: DNS');
-  if (resolution !== 'STATIC' && workloadSelector !== undefined)
+  }
+  if (resolution !== 'STATIC' && workloadSelector !== undefined) {
     report.warning('workloadSelector', `is meant for resolution STATIC, not ${resolution}`);
+  }
   const looksUp = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN';
-  if (looksUp && endpoints.length === 0) {
-    for (const [i, host] of hosts.entries())
-      if (hostComplaint(host, false) !== undefined)
-        report.error(
-          `hosts[${i}]`,
-          `${JSON.stringify(host)} cannot be looked up`,
-          'name the host in full, or write endpoints',
-        );
-  }
-  if (resolution === 'DYNAMIC_DNS') {
-    for (const [i, host] of hosts.entries())
-      if (!host.startsWith('*'))
-        report.error(
-          `hosts[${i}]`,
-          `${JSON.stringify(host)} has no wildcard, which DYNAMIC_DNS is for`,
-          'set resolution: DNS',
-        );
-    if (location === 'MESH_INTERNAL') report.error('location', 'must be MESH_EXTERNAL for DYNAMIC_DNS');
-  }
-  const names = new Set(ports.map(({ name }) => name));
-  for (const [i, { address = '', ports: own = {} }] of endpoints.entries()) {
-    const at = `endpoints[${i}]`;
-    const unix = address.startsWith(unixPrefix);
-    if (looksUp && unix)
+  for (const [i, host] of hosts.entries()) {
+    if (looksUp && endpoints.length === 0 && hostComplaint(host, false) !== undefined) {
       report.error(
-        `${at}.address`,
-        `is a unix socket, which resolution ${resolution} cannot look up`,
-        'set resolution: STATIC',
+        `hosts[${i}]`,
+        `${JSON.stringify(host)} cannot be looked up`,
+        'name the host in full, or write endpoints',
       );
-    if (resolution === 'STATIC' && address !== '' && !unix && !isIp(address))
+    }
+    if (resolution === 'DYNAMIC_DNS' && !host.startsWith('*')) {
       report.error(
-        `${at}.address`,
-        `${JSON.stringify(address)} is no IP address, which resolution STATIC needs`,
+        `hosts[${i}]`,
+        `${JSON.stringify(host)} has no wildcard, which DYNAMIC_DNS is for`,
         'set resolution: DNS',
       );
-    if (unix && ports.length !== 1)
-      report.error(`${at}.address`, 'is a unix socket, for which the entry must have one port');
-    for (const name of Object.keys(own))
-      if (!names.has(name))
-        report.error(
-          `${at}.ports[${JSON.stringify(name)}]`,
-          `${JSON.stringify(name)} is no port of this entry`,
-          `use one of ${[...names].join(', ')}`,
-        );
+    }
+  }
+  if (resolution === 'DYNAMIC_DNS' && location === 'MESH_INTERNAL') {
+    report.error('location', 'must be MESH_EXTERNAL for DYNAMIC_DNS');
+  }
+  for (const [i, endpoint] of endpoints.entries()) checkEndpointOf(spec, endpoint, { at: `endpoints[${i}]`, report });
+}
+
+function checkEndpointOf(
+  { ports = [], resolution = 'NONE' }: EntryParts,
+  { address = '', ports: own = {} }: EndpointParts,
+  { at, report }: { readonly at: string; readonly report: Report },
+): void {
+  const unix = address.startsWith(unixPrefix);
+  if (unix && resolution.startsWith('DNS')) {
+    report.error(
+      `${at}.address`,
+      `is a unix socket, which resolution ${resolution} cannot look up`,
+      'set resolution: STATIC',
+    );
+  }
+  if (resolution === 'STATIC' && address !== '' && !unix && !isIp(address)) {
+    report.error(
+      `${at}.address`,
+      `${JSON.stringify(address)} is no IP address, which resolution STATIC needs`,
+      'set resolution: DNS',
+    );
+  }
+  if (unix && ports.length !== 1) {
+    report.error(`${at}.address`, 'is a unix socket, for which the entry must have one port');
+  }
+  const names = ports.map(({ name }) => name);
+  for (const name of Object.keys(own)) {
+    if (names.includes(name)) continue;
+    report.error(
+      `${at}.ports[${JSON.stringify(name)}]`,
+      `${JSON.stringify(name)} is no port of this entry`,
+      `use one of ${names.join(', ')}`,
+    );
   }
 }

@@ -79,44 +79,41 @@ const files = ['serverCertificate', 'privateKey', 'caCertificates', 'caCrl', 'cr
 /** Checks the TLS of a server. */
 export function checkServerTls(tls: ServerParts, report: Report): void {
   const mode = tls.mode ?? 'PASSTHROUGH';
+  const set = files.filter((name) => (tls[name] ?? '') !== '');
   checkProtocol(tls, report);
   checkSources(tls, report);
-  if (mode === 'ISTIO_MUTUAL') {
-    for (const name of files)
-      if ((tls[name] ?? '') !== '')
+  switch (mode) {
+    case 'ISTIO_MUTUAL':
+      for (const name of set) {
         report.error(
           name,
           'is not for ISTIO_MUTUAL, which uses the certificates of the mesh',
           'take it away, or set mode: MUTUAL',
         );
-    return;
+      }
+      return;
+    case 'PASSTHROUGH':
+    case 'AUTO_PASSTHROUGH':
+      for (const name of set) report.warning(name, `is not used in mode ${mode}, which does not decrypt`);
+      return;
+    default:
+      checkServerCertificates(tls, mode, report);
   }
-  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') {
-    for (const name of files)
-      if ((tls[name] ?? '') !== '') report.warning(name, `is not used in mode ${mode}, which does not decrypt`);
-    return;
-  }
+}
+
+function checkServerCertificates(tls: ServerParts, mode: string, report: Report): void {
   const fromSecret = (tls.credentialName ?? '') !== '' || (tls.credentialNames ?? []).length > 0;
-  if (tls.caCrl !== undefined && tls.caCrl !== '') {
-    if (fromSecret)
-      report.error(
-        'caCrl',
-        'excludes credentialName: the secret has the revoked certificates',
-        'put it into the secret',
-      );
-    else if (mode === 'SIMPLE')
-      report.error('caCrl', 'is not for SIMPLE, which asks clients for nothing', 'set mode: MUTUAL');
+  const revokes = (tls.caCrl ?? '') !== '';
+  if (revokes && fromSecret) {
+    report.error('caCrl', 'excludes credentialName: the secret has the revoked certificates', 'put it into the secret');
+  } else if (revokes && mode === 'SIMPLE') {
+    report.error('caCrl', 'is not for SIMPLE, which asks clients for nothing', 'set mode: MUTUAL');
   }
   if (fromSecret) return;
-  const needed =
-    mode === 'SIMPLE'
-      ? (['serverCertificate', 'privateKey'] as const)
-      : (['serverCertificate', 'privateKey', 'caCertificates'] as const);
-  const listed = (tls.tlsCertificates ?? []).length > 0;
-  for (const name of needed) {
-    if (name === 'caCertificates' && (tls.caCertCredentialName ?? '') !== '') continue;
-    if ((tls[name] ?? '') === '' && !(listed && name !== 'caCertificates'))
-      report.error(name, `is missing: mode ${mode} needs it`, 'set it, or credentialName');
+  const own = (tls.tlsCertificates ?? []).length > 0 ? [] : (['serverCertificate', 'privateKey'] as const);
+  const clients = mode === 'SIMPLE' || (tls.caCertCredentialName ?? '') !== '' ? [] : (['caCertificates'] as const);
+  for (const name of [...own, ...clients]) {
+    if ((tls[name] ?? '') === '') report.error(name, `is missing: mode ${mode} needs it`, 'set it, or credentialName');
   }
 }
 

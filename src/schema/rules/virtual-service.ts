@@ -32,43 +32,40 @@ export interface RouteParts {
   readonly rewrite?: { readonly authority?: string };
   readonly headers?: { readonly request?: Operations };
   readonly mirror?: { readonly host: string };
+  readonly mirrors?: readonly { readonly destination: { readonly host: string } }[];
   readonly mirrorPercent?: number;
   readonly mirror_percent?: number;
 }
 
 /** Checks that a route does one thing: route, redirect, directResponse or delegate. */
 export function checkHttpRoute(route: RouteParts, report: Report): void {
-  const { redirect, directResponse, delegate, fault, rewrite } = route;
+  const { redirect, directResponse, fault, rewrite } = route;
   const destinations = route.route ?? [];
-  const actions = [
-    destinations.length > 0 ? 'route' : '',
-    redirect === undefined ? '' : 'redirect',
-    directResponse === undefined ? '' : 'directResponse',
-    delegate === undefined ? '' : 'delegate',
-  ];
-  const set = actions.filter((name) => name !== '');
+  const set = (['route', 'redirect', 'directResponse', 'delegate'] as const).filter((name) =>
+    name === 'route' ? destinations.length > 0 : route[name] !== undefined,
+  );
   if (set.length === 0) report.error('', 'has no route, redirect or directResponse', 'say who answers');
   if (set.length > 1) report.error('', `${set.join(' and ')} exclude each other`, `keep one of ${set.join(', ')}`);
-  for (const [name, other] of [
-    ['redirect', redirect],
-    ['directResponse', directResponse],
-  ] as const) {
-    if (other === undefined) continue;
-    if (fault !== undefined && name === 'redirect') report.error('fault', `excludes ${name}`, 'take one of them away');
-    if (rewrite !== undefined) report.error('rewrite', `excludes ${name}`, 'take one of them away');
-  }
+  if (fault !== undefined && redirect !== undefined) report.error('fault', 'excludes redirect', 'keep one of them');
+  const answer = redirect === undefined ? (directResponse === undefined ? undefined : 'directResponse') : 'redirect';
+  if (rewrite !== undefined && answer !== undefined) report.error('rewrite', `excludes ${answer}`, 'keep one of them');
   checkDestinations(destinations, 'route', report);
-  if (route.mirror?.host === '*') report.error('mirror.host', '"*" is no service', 'name the service');
-  if (route.mirrorPercent !== undefined || route.mirror_percent !== undefined) {
-    report.warning(
-      route.mirrorPercent === undefined ? 'mirror_percent' : 'mirrorPercent',
-      'is the old form',
-      'use mirrorPercentage',
-    );
-  }
+  checkMirrors(route, report);
   const changes = { ...route.headers?.request?.set, ...route.headers?.request?.add };
-  if ((rewrite?.authority ?? '') !== '' && Object.keys(changes).some(isAuthority))
+  if ((rewrite?.authority ?? '') !== '' && Object.keys(changes).some(isAuthority)) {
     report.error('rewrite.authority', 'is set in headers too', 'keep one of them');
+  }
+}
+
+function checkMirrors(route: RouteParts, report: Report): void {
+  if (route.mirror?.host === '*') report.error('mirror.host', '"*" is no service', 'name the service');
+  for (const [i, { destination }] of (route.mirrors ?? []).entries()) {
+    if (destination.host === '*')
+      report.error(`mirrors[${i}].destination.host`, '"*" is no service', 'name the service');
+  }
+  for (const name of ['mirrorPercent', 'mirror_percent'] as const) {
+    if (route[name] !== undefined) report.warning(name, 'is the old form', 'use mirrorPercentage');
+  }
 }
 
 type Match = { readonly gateways?: readonly string[] };
@@ -94,6 +91,13 @@ export function checkVirtualService(spec: SpecParts, report: Report): void {
   if (hosts.length === 0) checkDelegated(spec, report);
   checkHosts(hosts, { forMesh, passesSni }, report);
   checkGatewayNames(gateways, 'gateways', report);
+  checkRoutes(spec, forMesh, report);
+  warnUnreachable(http, 'http', report);
+  warnUnreachable(tls, 'tls', report);
+  warnUnreachable(tcp, 'tcp', report);
+}
+
+function checkRoutes({ hosts = [], http = [], tls = [], tcp = [] }: SpecParts, forMesh: boolean, report: Report): void {
   for (const [i, { match = [] }] of http.entries()) {
     for (const [j, one] of match.entries()) {
       checkGatewayNames(one.gateways ?? [], `http[${i}].match[${j}].gateways`, report);
@@ -101,17 +105,17 @@ export function checkVirtualService(spec: SpecParts, report: Report): void {
     }
   }
   for (const [i, { match, route }] of tls.entries()) {
-    for (const [j, one] of match.entries()) checkTlsMatch(one, { hosts, forMesh, at: `tls[${i}].match[${j}]` }, report);
+    for (const [j, one] of match.entries()) {
+      checkTlsMatch(one, { hosts, forMesh, at: `tls[${i}].match[${j}]` }, report);
+    }
     checkDestinations(route, `tls[${i}].route`, report);
   }
   for (const [i, { match = [], route }] of tcp.entries()) {
-    for (const [j, one] of match.entries())
+    for (const [j, one] of match.entries()) {
       checkGatewayNames(one.gateways ?? [], `tcp[${i}].match[${j}].gateways`, report);
+    }
     checkDestinations(route, `tcp[${i}].route`, report);
   }
-  warnUnreachable(http, 'http', report);
-  warnUnreachable(tls, 'tls', report);
-  warnUnreachable(tcp, 'tcp', report);
 }
 
 function checkDelegated({ gateways = [], tls = [], tcp = [] }: SpecParts, report: Report): void {
