@@ -38,16 +38,20 @@ function equalCollections(a: object, b: object): boolean {
 }
 
 function equalObjects(a: object, b: object): boolean {
+  const left = a as Readonly<Record<string, unknown>>;
   const right = b as Readonly<Record<string, unknown>>;
-  let unmatched = 0;
-  for (const member of Object.values(b)) if (member !== undefined) unmatched++;
-  for (const [key, member] of Object.entries(a)) {
+  const keys = Object.keys(a);
+  let present = 0;
+  for (const key of keys) {
+    const member = left[key];
     if (member === undefined) continue;
     // Own members only: an object inherits `constructor` and its like.
     if (!Object.hasOwn(b, key) || !deepEqual(member, right[key])) return false;
-    unmatched--;
+    present++;
   }
-  return unmatched === 0;
+  const others = Object.keys(b);
+  if (others.length === present) return true;
+  return others.filter((key) => right[key] !== undefined).length === present;
 }
 
 /**

@@ -13,8 +13,8 @@ export function bagAdd<T extends object>(bag: Bag<T>, item: T): Bag<T> {
   if (!Array.isArray(bag)) return [bag, item];
   if (bag.includes(item)) return bag;
   if (bag.length >= arrayLimit) return new Set(bag).add(item);
-  bag.push(item);
-  return bag;
+  // Pushing would leave room for sixteen more.
+  return bag.concat([item]);
 }
 
 /** The bag without `item`. The argument must not be used afterwards. */

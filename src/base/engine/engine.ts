@@ -5,7 +5,7 @@ import { Demands } from './demands.ts';
 import { Evaluator } from './evaluator.ts';
 import { Graph } from './graph.ts';
 import { demandedReaders, diagnosticsBelow, readsOf, unreadKeys, type ReadEdge } from './inspect.ts';
-import { clean, type Cell } from './nodes.ts';
+import { clean, type Cell, type DemandRecord } from './nodes.ts';
 import type { CellName, Outcome } from './outcome.ts';
 import { Store, type Changes } from './store.ts';
 import { collectChanges, type Transaction } from './transaction.ts';
@@ -161,25 +161,23 @@ class IncrementalEngine implements Engine, Ancestor {
     this.#outside('demand');
     const cell = this.graph.cell(query, key);
     const listener = onChange as ((outcome: Outcome<unknown>, revision: number) => void) | undefined;
-    const record = this.#demands.add(cell, listener);
-    const look = (): Outcome<V> => {
-      this.#outside('demand');
-      if (record.released) throw new Error('this demand has been released');
-      const outcome = this.#evaluator.evaluate(cell);
-      record.told ??= outcome;
-      return outcome as Outcome<V>;
-    };
-    const release = (): void => {
-      if (record.released) return;
-      this.#demands.release(record);
-      this.graph.orphan(cell);
-    };
-    return {
-      get outcome() {
-        return look();
-      },
-      release,
-    };
+    return new CellDemand<V>(this, this.#demands.add(cell, listener));
+  }
+
+  /** For a demand's holder: its cell's outcome now. */
+  look(record: DemandRecord): Outcome<unknown> {
+    this.#outside('demand');
+    if (record.released) throw new Error('this demand has been released');
+    const outcome = this.#evaluator.evaluate(record.cell);
+    record.told ??= outcome;
+    return outcome;
+  }
+
+  /** For a demand's holder: ends it. */
+  release(record: DemandRecord): void {
+    if (record.released) return;
+    this.#demands.release(record);
+    this.graph.orphan(record.cell);
   }
 
   settle(): void {
@@ -312,5 +310,24 @@ class IncrementalEngine implements Engine, Ancestor {
 
   #outside(what: string): void {
     if (this.#evaluator.running) throw new Error(`${what} is not allowed inside a query`);
+  }
+}
+
+/** There may be a million of these, hence a class and not closures. */
+class CellDemand<V> implements Demand<V> {
+  readonly #engine: IncrementalEngine;
+  readonly #record: DemandRecord;
+
+  constructor(engine: IncrementalEngine, record: DemandRecord) {
+    this.#engine = engine;
+    this.#record = record;
+  }
+
+  get outcome(): Outcome<V> {
+    return this.#engine.look(this.#record) as Outcome<V>;
+  }
+
+  release(): void {
+    this.#engine.release(this.#record);
   }
 }

@@ -3,7 +3,7 @@ import { sameRead, type Ancestor, findClean } from './adopt.ts';
 import { bagEach } from './bag.ts';
 import { cycleFailures } from './cycle.ts';
 import type { Graph } from './graph.ts';
-import { clean, dirty, isOnCycle, maybe, nameOf, provisional, sameOutcome } from './nodes.ts';
+import { clean, dirty, isOnCycle, maybe, nameOf, noReads, provisional, sameOutcome } from './nodes.ts';
 import type { Cell } from './nodes.ts';
 import { failureOf, type Failure, type Outcome } from './outcome.ts';
 import { Run, type RunHost } from './run.ts';
@@ -45,7 +45,8 @@ export class Evaluator implements RunHost {
   #serial = 0;
   #depth = 0;
   #wanted: Cell | undefined;
-  #mustUnwind = (): boolean => this.#depth >= depthLimit;
+  #giveWay: ((queriesRun: number) => boolean) | undefined;
+  #runsBefore = 0;
   /** Completed runs, ever. */
   queriesRun = 0;
   /** Runs whose result was equal to the one before, ever. */
@@ -85,7 +86,8 @@ export class Evaluator implements RunHost {
    */
   step(giveWay?: (queriesRun: number) => boolean): boolean {
     const runs = this.queriesRun;
-    this.#mustUnwind = () => this.#depth >= depthLimit || (giveWay !== undefined && giveWay(this.queriesRun - runs));
+    this.#giveWay = giveWay;
+    this.#runsBefore = runs;
     try {
       for (let i = 0; i < 256 && this.#stack.length > 0 && this.queriesRun === runs; i++) this.#stepTop();
     } catch (error) {
@@ -110,7 +112,7 @@ export class Evaluator implements RunHost {
       for (const node of run.reads) this.graph.orphan(node);
     }
     for (const cell of this.#provisional) {
-      this.graph.link(cell, []);
+      this.graph.link(cell, noReads);
       cell.state = dirty;
       cell.position = -1;
     }
@@ -134,7 +136,7 @@ export class Evaluator implements RunHost {
   }
 
   #ensure(cell: Cell): void {
-    if (this.#mustUnwind()) {
+    if (this.#depth >= depthLimit || this.#giveWay?.(this.queriesRun - this.#runsBefore) === true) {
       this.#wanted = cell;
       throw this.#unwind;
     }

@@ -1,7 +1,7 @@
 import { bagEach } from './bag.ts';
 import type { QueryKey } from './definitions.ts';
 import { keyText } from './key.ts';
-import { clean, dirty, isOnCycle, linkReads, maybe } from './nodes.ts';
+import { clean, dirty, isOnCycle, linkReads, maybe, noReads } from './nodes.ts';
 import type { AnyQuery, Cell, DemandRecord, Leaf, Node } from './nodes.ts';
 import type { AnyIndex, AnyInput, ChangedPlace } from './store.ts';
 
@@ -55,7 +55,7 @@ export class Graph {
         text,
         outcome: undefined,
         diagnostics: undefined,
-        reads: [],
+        reads: noReads,
         readers: undefined,
         state: dirty,
         position: -1,
@@ -199,7 +199,7 @@ export class Graph {
     table.delete(cell.text);
     if (table.size === 0) this.#cells.delete(cell.query);
     this.alive--;
-    this.link(cell, []);
+    this.link(cell, noReads);
     cell.outcome = undefined;
     cell.diagnostics = undefined;
     cell.state = dirty;

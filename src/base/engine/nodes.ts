@@ -68,6 +68,9 @@ export function isOnCycle(cell: Cell): boolean {
   return cell.outcome?.kind === 'failure' && cell.outcome.cycle !== undefined;
 }
 
+/** What a cell has read that never ran. */
+export const noReads: readonly Node[] = Object.freeze([]);
+
 /** True if readers of the cell need not care which of the two it holds. */
 export function sameOutcome(cell: Cell, a: Outcome<unknown>, b: Outcome<unknown>): boolean {
   if (a === b) return true;
@@ -80,7 +83,8 @@ export function sameOutcome(cell: Cell, a: Outcome<unknown>, b: Outcome<unknown>
 export function linkReads(cell: Cell, reads: readonly Node[], dropped: (node: Node) => void): void {
   const old = cell.reads;
   if (old.length === reads.length && old.every((node, i) => node === reads[i])) return;
-  cell.reads = reads;
+  // What was pushed together has room to spare; a copy has none.
+  cell.reads = reads.length === 0 ? noReads : reads.slice();
   if (old.length === 0) {
     for (const node of reads) node.readers = bagAdd(node.readers, cell);
     return;
