@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 
 /** What one run of the test runner came to, as the reporter writes it. */
@@ -6,6 +6,8 @@ export interface Tally {
   readonly passed: number;
   /** Names of the failed tests, outermost first. */
   readonly failed: readonly string[];
+  /** Files in which no test ran; known only of those that run in a process of their own. */
+  readonly empty: readonly string[];
   /** Names of the skipped and `todo` tests, each with its reason. */
   readonly skipped: readonly string[];
 }
@@ -14,6 +16,7 @@ export interface Tally {
 export default async function* tally(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   let passed = 0;
   const failed: string[] = [];
+  const empty: string[] = [];
   const skipped: string[] = [];
   for await (const event of source) {
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
@@ -21,11 +24,12 @@ export default async function* tally(source: AsyncIterable<TestEvent>): AsyncGen
     const reason = skip ?? todo;
     if (reason !== undefined && reason !== false)
       skipped.push(typeof reason === 'string' && reason !== '' ? `${name} (${reason})` : name);
+    else if (event.type === 'test:pass' && file !== undefined && resolve(name) === file) empty.push(name);
     else if (event.type === 'test:pass') passed += details.type === 'suite' ? 0 : 1;
     else if (!isOfItsTests(event.data.details.error))
       failed.push(file === undefined ? name : `${name} (${relative(process.cwd(), file)})`);
   }
-  yield JSON.stringify({ passed, failed, skipped } satisfies Tally);
+  yield JSON.stringify({ passed, failed, empty, skipped } satisfies Tally);
 }
 
 /** Whether something failed only because a test in it did, which is counted itself. */

@@ -64,7 +64,7 @@ function readTally(file: string): Tally {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Tally;
   } catch {
-    return { passed: 0, failed: ['the test runner ended before it could count'], skipped: [] };
+    return { passed: 0, failed: ['the test runner ended before it could count'], empty: [], skipped: [] };
   }
 }
 
@@ -74,6 +74,7 @@ function* troubles(ended: Ended, tally: Tally, options: SuiteOptions): Generator
   else if (tally.failed.length > 0) yield `${tally.failed.length} failed`;
   // An error thrown after its test had ended shows in the exit code only.
   else if (ended.code !== 0) yield `the runner's exit code is ${ended.code} though no test failed`;
+  if (tally.empty.length > 0 && options.names === undefined) yield `no test in ${tally.empty.join(', ')}`;
   if (count === 0 && options.names === undefined && !ended.isInterrupted) yield 'no test was found';
   if (process.env['CI'] === 'true' && tally.skipped.length > 0)
     yield `${tally.skipped.length} skipped, and CI skips nothing`;
