@@ -71,6 +71,7 @@ export type {
 export type { WorkloadEndpoint, WorkloadEntry, WorkloadEntrySpec } from './workload-entry.ts';
 export type { Kind } from './kit/kind.ts';
 export type { LedgerRow } from './kit/ledger.ts';
+export type { KubeObject, ObjectRef, Origin, SourcedObject, Violation } from './object.ts';
 export { jsonSchema } from './kit/json-schema.ts';
 export {
   apiVersionOf,
