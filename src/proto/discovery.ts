@@ -51,6 +51,9 @@ export interface Chunks {
 /** Largest request that is read, in bytes. 20,000 names with their versions take 3 MiB. */
 export const maxRequestBytes = 16 << 20;
 
+/** Largest node that is read, in bytes. Envoy's with its 516 extensions takes 50 KiB. */
+export const maxNodeBytes = 1 << 20;
+
 /** Tag of a length-delimited field. */
 function tagOf(number: number): number {
   return (number << 3) | wires.bytes;
@@ -92,7 +95,7 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
     const tag = reader.tag();
     switch (tag) {
       case request.node:
-        node = envoyCodec.decode('envoy.config.core.v3.Node', reader.bytes());
+        node = readNode(reader.bytes());
         break;
       case request.typeUrl:
         typeUrl = reader.text();
@@ -119,6 +122,12 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
     }
   }
   return { node, typeUrl, subscribe, unsubscribe, initialVersions, nonce, error };
+}
+
+function readNode(bytes: Uint8Array): JsonObject {
+  // JSON takes many times the space of its bytes, and a node is read before anybody knows who speaks.
+  if (bytes.length > maxNodeBytes) throw new ProtoError('too-large', 'node', `more than ${maxNodeBytes} bytes`);
+  return envoyCodec.decode('envoy.config.core.v3.Node', bytes);
 }
 
 function readEntry(reader: Reader): readonly [string, string] {

@@ -353,12 +353,12 @@ function writeNumber(writer: Writer, kind: number, value: unknown): boolean {
     case kinds.double: {
       const number = toFloat(value, kind);
       writer.double(number);
-      return Object.is(number, 0);
+      return number === 0;
     }
     case kinds.float: {
       const number = toFloat(value, kind);
       writer.float(number);
-      return Object.is(number, 0);
+      return number === 0;
     }
     default:
       return writeNumber64(writer, kind, value);

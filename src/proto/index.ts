@@ -7,6 +7,7 @@ export { typeUrls, type Need, type Resource, type Unit, type XdsType } from './r
 export {
   decodeDeltaRequest,
   encodeDeltaBody,
+  maxNodeBytes,
   maxRequestBytes,
   withNonce,
   type Chunks,

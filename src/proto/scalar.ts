@@ -53,7 +53,8 @@ export function toFloat(value: unknown, kind: number): number {
   const number = numberOf(value);
   if (number === undefined || !Number.isFinite(number)) throw wrong(value, 'a number');
   if (kind === kinds.float && Math.abs(number) > maxFloat) throw wrong(value, 'a number of 32 bits');
-  return number;
+  // JSON text cannot keep a negative zero, and equal JSON must give equal bytes.
+  return number === 0 ? 0 : number;
 }
 
 /** A boolean. Fails with `wrong-value`. */

@@ -1,10 +1,11 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema, type FileDescriptorProto } from '@bufbuild/protobuf/wkt';
+import { FileDescriptorProtoSchema, type DescriptorProto, type FileDescriptorProto } from '@bufbuild/protobuf/wkt';
 
-/** A file descriptor found in a binary, with the very bytes that carry it. */
+/** A file descriptor found in a binary. */
 export interface FoundFile {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  /** How many bytes of the binary carry it. */
+  readonly sizeBytes: number;
   readonly descriptor: FileDescriptorProto;
 }
 
@@ -20,6 +21,7 @@ const knownFields: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 8, 10, 11, 1
  * Finds the serialized FileDescriptorProtos that protoc's C++ generator embeds in a binary. Fields are written in
  * ascending order, so a descriptor ends where the order breaks; of the possible ends the longest that parses counts.
  * The result is in dependency order (imports first), independent of where in the binary a file lies.
+ * What the compiler leaves out of the binary is put back: the JSON names that are not written in the .proto file.
  * Fails when an imported file is missing.
  */
 export function extractDescriptors(binary: Buffer): readonly FoundFile[] {
@@ -29,12 +31,24 @@ export function extractDescriptors(binary: Buffer): readonly FoundFile[] {
     for (const start of possibleStarts(binary, nameEnd)) {
       const file = longestParse(binary, start, nameEnd);
       const before = file === undefined ? undefined : found.get(file.name);
-      if (file !== undefined && (before === undefined || before.bytes.length < file.bytes.length)) {
+      if (file !== undefined && (before === undefined || before.sizeBytes < file.sizeBytes)) {
         found.set(file.name, file);
       }
     }
   }
-  return inDependencyOrder(found);
+  const files = inDependencyOrder(found);
+  for (const file of files) file.descriptor.messageType.forEach(nameFieldsInJson);
+  return files;
+}
+
+function nameFieldsInJson(message: DescriptorProto): void {
+  for (const field of message.field) if (field.jsonName === '') field.jsonName = lowerCamel(field.name);
+  message.nestedType.forEach(nameFieldsInJson);
+}
+
+/** The JSON name that protoc gives a field unless `json_name` says otherwise. */
+export function lowerCamel(name: string): string {
+  return name.replace(/_+(.?)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function possibleStarts(binary: Buffer, nameEnd: number): readonly number[] {
@@ -58,7 +72,7 @@ function longestParse(binary: Buffer, start: number, nameEnd: number): FoundFile
     const bytes = binary.subarray(start, ends[index]);
     try {
       const descriptor = fromBinary(FileDescriptorProtoSchema, bytes);
-      return { name: descriptor.name, bytes, descriptor };
+      return { name: descriptor.name, sizeBytes: bytes.length, descriptor };
     } catch (error) {
       // Not a descriptor up to here: what follows one in the binary may look like a further field of it.
       if (!(error instanceof Error)) throw error;

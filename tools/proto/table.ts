@@ -1,5 +1,6 @@
 import type { DescEnum, DescField, DescMessage, FileRegistry } from '@bufbuild/protobuf';
 import { ScalarType } from '@bufbuild/protobuf';
+import { lowerCamel } from './extract.ts';
 
 /** The encoder table as `src/proto/table.ts` reads it: a text of one line a field, a text of one line an enum value. */
 export interface TableText {
@@ -78,9 +79,4 @@ function isProto3(field: DescField): boolean {
 
 function enumText(type: DescEnum): string {
   return type.values.map((value) => `${value.name} ${value.number}`).join('\n');
-}
-
-/** The JSON name that protoc gives a field unless `json_name` says otherwise. */
-export function lowerCamel(name: string): string {
-  return name.replace(/_+(.?)/g, (_, letter: string) => letter.toUpperCase());
 }
