@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Container, Pod, PodSpec } from '../../src/local/pod/spec.ts';
 import type { PodStatus } from '../../src/local/pod/status.ts';
@@ -67,8 +68,51 @@ export async function openBed(kind: 'root' | 'user'): Promise<Bed> {
     stateFolder,
     visible,
   ];
-  const [program = '', ...args] = drop ? ['setpriv', ...asNobody, 'env', 'HOME=/nonexistent', ...command] : command;
+  const [program = '', ...args] = drop
+    ? ['setpriv', ...asNobody, 'env', 'HOME=/nonexistent', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...command]
+    : command;
   const outer = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const link = talkTo(outer);
+  const call: Bed['call'] = (method, params) => link.call(method, params);
+  async function until(key: string, what: (status: PodStatus) => boolean): Promise<PodStatus> {
+    for (let tries = 0; tries < 600; tries += 1) {
+      const status = await call<PodStatus | undefined>('status', { key });
+      if (status !== undefined && what(status)) return status;
+      await sleep(50);
+    }
+    throw new Error(`${key} never came there: ${JSON.stringify(await call('status', { key }))}`);
+  }
+  async function close(): Promise<void> {
+    outer.stdin.end();
+    if (outer.exitCode === null && outer.signalCode === null)
+      await new Promise((resolve) => outer.once('exit', resolve));
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    kind,
+    outer,
+    sandboxPid: await link.entered,
+    stateFolder,
+    shared,
+    call,
+    until,
+    close,
+    ready: async (pod) => {
+      await call('start', { pod });
+      return (await until(keyOf(pod), isReady)).podIP ?? '';
+    },
+    sh: (key, line, container) =>
+      call('exec', { key, argv: ['sh', '-c', line], ...(container === undefined ? {} : { container }) }),
+  };
+}
+
+interface DriverLink {
+  call<T>(method: string, params?: DriverParams): Promise<T>;
+  /** Process 1 of the sandbox. */
+  readonly entered: Promise<number>;
+}
+
+function talkTo(outer: ChildProcessByStdio<Writable, Readable, Readable>): DriverLink {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   createInterface({ input: outer.stdout }).on('line', (line) => {
     const { id, result, error } = JSON.parse(line) as { id: number; result?: unknown; error?: string };
@@ -95,36 +139,7 @@ export async function openBed(kind: 'root' | 'user'): Promise<Bed> {
     outer.stdin.write(`${JSON.stringify({ id: next, method, params })}\n`);
     return answer.promise as Promise<T>;
   }
-  async function until(key: string, what: (status: PodStatus) => boolean): Promise<PodStatus> {
-    for (let tries = 0; tries < 600; tries += 1) {
-      const status = await call<PodStatus | undefined>('status', { key });
-      if (status !== undefined && what(status)) return status;
-      await sleep(50);
-    }
-    throw new Error(`${key} never came there: ${JSON.stringify(await call('status', { key }))}`);
-  }
-  async function close(): Promise<void> {
-    outer.stdin.end();
-    if (outer.exitCode === null && outer.signalCode === null)
-      await new Promise((resolve) => outer.once('exit', resolve));
-    rmSync(folder, { recursive: true, force: true });
-  }
-  return {
-    kind,
-    outer,
-    sandboxPid: await entered.promise,
-    stateFolder,
-    shared,
-    call,
-    until,
-    close,
-    ready: async (pod) => {
-      await call('start', { pod });
-      return (await until(keyOf(pod), isReady)).podIP ?? '';
-    },
-    sh: (key, line, container) =>
-      call('exec', { key, argv: ['sh', '-c', line], ...(container === undefined ? {} : { container }) }),
-  };
+  return { call, entered: entered.promise };
 }
 
 /** A pod of the test's own namespace. */

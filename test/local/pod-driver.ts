@@ -93,7 +93,7 @@ const methods: Readonly<Record<string, (params: DriverParams) => unknown>> = {
     return { code, ...text };
   },
   logs: async ({ key = '', container, previous, tailLines }) => {
-    const chunks = await Array.fromAsync(
+    const chunks = await allOf(
       runtime.logs(key, container, {
         ...(previous === undefined ? {} : { previous }),
         ...(tailLines === undefined ? {} : { tailLines }),
@@ -102,9 +102,7 @@ const methods: Readonly<Record<string, (params: DriverParams) => unknown>> = {
     return Buffer.concat(chunks).toString();
   },
   follow: async ({ key = '', container, timeMs = 0 }) => {
-    const chunks = await Array.fromAsync(
-      runtime.logs(key, container, { follow: true, signal: AbortSignal.timeout(timeMs) }),
-    );
+    const chunks = await allOf(runtime.logs(key, container, { follow: true, signal: AbortSignal.timeout(timeMs) }));
     return Buffer.concat(chunks).toString();
   },
   fetch: ({ url = '' }) =>
@@ -123,6 +121,12 @@ for await (const line of createInterface({ input: process.stdin })) {
   void answer(id, method, params);
 }
 process.exit(0);
+
+async function allOf(chunks: AsyncIterable<Buffer>): Promise<Buffer[]> {
+  const all: Buffer[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return all;
+}
 
 async function answer(id: number, method: string, params: DriverParams): Promise<void> {
   try {

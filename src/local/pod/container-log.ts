@@ -5,6 +5,7 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   rmSync,
   writeSync,
@@ -15,6 +16,8 @@ import { Socket } from 'node:net';
 export interface ContainerLog {
   /** Opens the end that a process writes to; the caller closes it once the process has it. */
   openWriter(): number;
+  /** Takes what is still in the pipe, so that all of a run that is over is in its log. */
+  drain(): void;
   /** Starts the log of a new run; the one before is kept as the previous. */
   nextRun(): void;
   /** Writes a line of the runtime's own. */
@@ -48,11 +51,9 @@ export function logFilesOf(path: string): {
 export function createContainerLog(fifo: string, path: string, limitBytes: number = defaultLimitBytes): ContainerLog {
   const files = logFilesOf(path);
   mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 });
-  const socket = new Socket({
-    fd: openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK),
-    readable: true,
-    writable: false,
-  });
+  const flags = constants.O_RDWR | constants.O_NONBLOCK;
+  const pipe = openSync(fifo, flags);
+  const socket = new Socket({ fd: openSync(fifo, flags), readable: true, writable: false });
   let fd = openSync(files.now, 'a', 0o600);
   let sizeBytes = fstatSync(fd).size;
 
@@ -71,7 +72,12 @@ export function createContainerLog(fifo: string, path: string, limitBytes: numbe
   // The pipe ends only when this side closes it.
   socket.on('error', () => undefined);
 
+  function drain(): void {
+    for (let chunk = readPipe(pipe); chunk.length > 0; chunk = readPipe(pipe)) append(chunk);
+  }
+
   function nextRun(): void {
+    drain();
     if (sizeBytes === 0 && !existsSync(files.older)) return;
     closeSync(fd);
     renameSync(files.now, files.previous);
@@ -83,11 +89,27 @@ export function createContainerLog(fifo: string, path: string, limitBytes: numbe
 
   return {
     openWriter: () => openSync(fifo, 'w'),
+    drain,
     nextRun,
     note: (line) => append(Buffer.from(`${line}\n`)),
     close: () => {
       socket.destroy();
+      drain();
+      closeSync(pipe);
       closeSync(fd);
     },
   };
+}
+
+const pipeChunkBytes = 64 * 1024;
+
+/** What a pipe holds now; nothing where it is empty. */
+function readPipe(pipe: number): Buffer {
+  const chunk = Buffer.alloc(pipeChunkBytes);
+  try {
+    return chunk.subarray(0, readSync(pipe, chunk, 0, pipeChunkBytes, null));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return Buffer.alloc(0);
+    throw error;
+  }
 }

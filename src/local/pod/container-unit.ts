@@ -19,6 +19,8 @@ export interface UnitOptions {
   readonly container: Container;
   readonly address: string;
   readonly log: ContainerLog;
+  /** A folder of the pod's own on the sandbox's tmpfs. */
+  readonly folder: string;
   readonly backoff: BackoffOptions;
   /** Grace after SIGTERM where a probe ends the container and names none. */
   readonly graceMs: number;
@@ -45,7 +47,7 @@ export class ContainerUnit {
   #ready = false;
   #isStarted = false;
   #runs = 0;
-  #restarts = 0;
+  #starts = 0;
   #process: ContainerProcess | undefined;
   #request: Omit<ProcessRequest, 'output'> | undefined;
   #ending: Promise<void> | undefined;
@@ -67,7 +69,7 @@ export class ContainerUnit {
       image: this.container.image ?? '',
       ready: this.#ready,
       started: this.#isStarted,
-      restartCount: this.#restarts,
+      restartCount: Math.max(0, this.#starts - 1),
       state: this.#state,
       ...(this.#lastState === undefined ? {} : { lastState: this.#lastState }),
     };
@@ -92,7 +94,6 @@ export class ContainerUnit {
           },
         });
       if (!(await pause(waitMs, this.#stopping.signal))) break;
-      this.#restarts += 1;
     }
     this.#started.resolve(false);
     return last;
@@ -110,13 +111,9 @@ export class ContainerUnit {
     const request = this.#request;
     if (process === undefined || request === undefined)
       throw new MizzenError('container-not-running', `container ${this.container.name} is not running`);
+    const { privileges, environment, workingDir } = request;
     return execInContainer(
-      {
-        pid: process.pid,
-        privileges: request.privileges,
-        environment: request.environment,
-        workingDir: request.workingDir,
-      },
+      { pid: process.pid, privileges, environment, workingDir, folder: this.#options.folder },
       argv,
       streams,
     );
@@ -127,12 +124,13 @@ export class ContainerUnit {
       try {
         const request = this.#options.prepare(this.#runs);
         this.#runs += 1;
-        if (!('running' in this.#state) && this.#restarts === 0)
+        if (!('running' in this.#state) && this.#starts === 0)
           this.#change({ waiting: { reason: 'ContainerCreating' } });
         this.#options.log.nextRun();
         const process = await startContainerProcess({ ...request, output: this.#options.log.openWriter() });
         this.#request = request;
         this.#process = process;
+        this.#starts += 1;
         // `stop` may have come while the process was being made and found nothing to end.
         if (this.#stopping.signal.aborted) process.kill('SIGKILL');
         return process;
@@ -154,6 +152,7 @@ export class ContainerUnit {
     const beginning = this.#afterStart(over.signal);
     const exitCode = await process.exited;
     over.abort();
+    this.#options.log.drain();
     await beginning;
     this.#process = undefined;
     this.#ending = undefined;

@@ -265,6 +265,7 @@ export class PodRun {
       container,
       address: this.#namespaces?.address ?? '',
       log,
+      folder: `${this.#folder}/log`,
       backoff: this.#settings.backoff,
       graceMs: this.#graceMs(),
       prepare: (run) => this.#prepare(container, isInit, run),

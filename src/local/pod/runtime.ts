@@ -49,21 +49,7 @@ export interface PodRuntime {
 
 /** Starts the runtime in this process, which must be inside the sandbox. */
 export async function createPodRuntime(options: PodRuntimeOptions): Promise<PodRuntime> {
-  const logFolder = `${options.stateFolder}/logs`;
-  mkdirSync(logFolder, { recursive: true, mode: 0o700 });
-  const settings: RunSettings = {
-    kind: options.kind,
-    runFolder,
-    logFolder,
-    hidden: [options.stateFolder, ...(options.hidden ?? [])],
-    visible: options.visible ?? [],
-    variables: options.variables ?? {
-      PATH: `${process.env['PATH'] ?? toolPath()}:${runFolder}/bin`,
-      HOME: process.env['HOME'] ?? '/',
-    },
-    backoff: options.backoff ?? defaultBackoff,
-    network: await createPodNetwork(`${runFolder}/ns`),
-  };
+  const settings = await settingsOf(options);
   const runs = new Map<string, PodRun>();
   const listeners = new Set<(report: PodReport) => void>();
 
@@ -107,5 +93,21 @@ export async function createPodRuntime(options: PodRuntimeOptions): Promise<PodR
       return () => listeners.delete(listener);
     },
     status: (key) => runs.get(key)?.status(),
+  };
+}
+
+async function settingsOf(options: PodRuntimeOptions): Promise<RunSettings> {
+  const logFolder = `${options.stateFolder}/logs`;
+  mkdirSync(logFolder, { recursive: true, mode: 0o700 });
+  const path = `${process.env['PATH'] ?? toolPath()}:${runFolder}/bin`;
+  return {
+    kind: options.kind,
+    runFolder,
+    logFolder,
+    hidden: [options.stateFolder, ...(options.hidden ?? [])],
+    visible: options.visible ?? [],
+    variables: options.variables ?? { PATH: path, HOME: process.env['HOME'] ?? '/' },
+    backoff: options.backoff ?? defaultBackoff,
+    network: await createPodNetwork(`${runFolder}/ns`),
   };
 }
