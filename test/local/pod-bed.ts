@@ -59,7 +59,7 @@ export async function openBed(kind: 'root' | 'user'): Promise<Bed> {
   const shared = join(folder, 'shared');
   for (const made of [stateFolder, shared]) mkdirSync(made);
   for (const made of drop ? [folder, stateFolder, shared] : []) chownSync(made, nobody, nobody);
-  const visible = [checkout, dirname(process.execPath), shared].join(':');
+  const visible = [checkout, dirname(process.execPath), folder].join(':');
   const command = [
     process.execPath,
     join(here, 'pod-outer.ts'),
