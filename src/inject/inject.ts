@@ -132,7 +132,6 @@ function proxyArguments(config: string, settings: InjectionSettings): readonly s
   const { concurrency, drainDuration } = settings.mesh.defaultConfig ?? {};
   const drainMs = drainDuration === undefined ? 45_000 : (parseDuration(drainDuration) ?? 45_000);
   return [
-    'envoy',
     '--disable-hot-restart',
     '--concurrency',
     String(concurrency === undefined || concurrency === 0 ? 2 : concurrency),

@@ -8,7 +8,7 @@ import type { Problem } from './problem.ts';
 export interface ProxyReport {
   readonly pod: string;
   readonly namespace: string;
-  readonly state: string;
+  readonly state: 'SYNCED' | 'STALE' | 'WARMING' | 'REJECTED';
   readonly reason: string;
   /** The newest generation that it has applied. */
   readonly generation: number;

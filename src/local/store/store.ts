@@ -26,6 +26,8 @@ export interface Store {
   get(ref: ObjectRef): SourcedObject | undefined;
   /** Objects of a kind in the order in which they came; of all namespaces without one. */
   list(kind: string, namespace?: string): readonly KubeObject[];
+  /** Kinds of which there is any object, sorted. */
+  kinds(): readonly string[];
   /** Calls with all objects, `SYNCED`, and then each change as it happens. Returns what ends it. */
   watch(listener: (line: WatchLine) => void): () => void;
   /** Replaces the problems that `from` (files, a controller) has to tell. */
@@ -106,8 +108,13 @@ function createWriting(shelf: Shelf, { emit }: Audience, options: StoreOptions):
   };
 }
 
-function createReading(shelf: Shelf): Pick<Store, 'get' | 'list'> {
+function createReading(shelf: Shelf): Pick<Store, 'get' | 'list' | 'kinds'> {
   return {
+    kinds: () =>
+      [...shelf.byKind]
+        .filter(([, objects]) => objects.size > 0)
+        .map(([kind]) => kind)
+        .toSorted(),
     get: (ref) => find(shelf, ref),
     list: (kind, namespace) =>
       [...(shelf.byKind.get(kind)?.values() ?? [])]
