@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { ProtoError } from './error.ts';
 import type { Bounds, EnumRules, FieldRules, LengthRules, TextRules } from './rules.ts';
 import { toBytes } from './scalar.ts';
 import type { EnumType } from './table.ts';
@@ -14,34 +15,48 @@ const headerValue = /^[^\u0000-\u0008\u000A-\u001F\u007F]*$/;
 // oxlint-disable-next-line no-control-regex
 const looseHeader = /^[^\u0000\u000A\u000D]*$/;
 
-/** What a single value, not a list or map, breaks; empty when nothing. A value of the wrong JSON type breaks nothing. */
-export function checkValue(rules: FieldRules, value: unknown, enumeration: () => EnumType): readonly string[] {
-  const broken: (string | undefined)[] = [];
-  if (rules.string !== undefined && typeof value === 'string') broken.push(...checkText(rules.string, value));
-  if (rules.number !== undefined) broken.push(checkNumber(rules.number, value));
-  if (rules.bool?.const !== undefined && value !== rules.bool.const) broken.push(`must be ${rules.bool.const}`);
-  if (rules.enum !== undefined) broken.push(checkEnum(rules.enum, value, enumeration));
-  if (rules.duration !== undefined && typeof value === 'string') broken.push(checkDuration(rules.duration, value));
-  if (rules.bytes !== undefined && typeof value === 'string') {
-    broken.push(checkLength(rules.bytes, toBytes(value).length, 'bytes'));
-  }
-  return broken.filter((message) => message !== undefined);
+/**
+ * What a single value, not a list or map, breaks: the first rule, or none. A value of the wrong JSON type breaks nothing.
+ */
+export function checkValue(rules: FieldRules, value: unknown, enumeration: () => EnumType): string | undefined {
+  if (rules.string !== undefined) return typeof value === 'string' ? checkText(rules.string, value) : undefined;
+  if (rules.number !== undefined) return checkNumber(rules.number, value);
+  if (rules.enum !== undefined) return checkEnum(rules.enum, value, enumeration);
+  if (rules.duration !== undefined) return checkDuration(rules.duration, value);
+  if (rules.bool?.const !== undefined) return value === rules.bool.const ? undefined : `must be ${rules.bool.const}`;
+  const bytes = rules.bytes === undefined ? undefined : fitting(toBytes, value);
+  return bytes === undefined ? undefined : checkLength(rules.bytes ?? {}, bytes.length, 'bytes');
 }
 
-function checkText(rules: TextRules, text: string): readonly (string | undefined)[] {
-  if (rules.ignore_empty === true && text === '') return [];
-  const { max_bytes: maxBytes, prefix, suffix, pattern } = rules;
-  return [
-    checkLength(rules, Array.from(text).length, 'characters'),
-    maxBytes !== undefined && textEncoder.encode(text).length > maxBytes
-      ? `must be at most ${maxBytes} bytes`
-      : undefined,
-    prefix !== undefined && !text.startsWith(prefix) ? `must begin with ${JSON.stringify(prefix)}` : undefined,
-    suffix !== undefined && !text.endsWith(suffix) ? `must end with ${JSON.stringify(suffix)}` : undefined,
-    rules.in !== undefined && !rules.in.includes(text) ? `must be one of ${rules.in.join(', ')}` : undefined,
-    pattern !== undefined && !compiled(pattern).matcher(text).find() ? `must match ${pattern}` : undefined,
-    checkHeader(rules, text),
-  ];
+/** What a reader makes of a value, or undefined when it does not fit, which `encode` tells. */
+function fitting<T>(read: (value: unknown) => T, value: unknown): T | undefined {
+  try {
+    return read(value);
+  } catch (error) {
+    if (error instanceof ProtoError) return undefined;
+    throw error;
+  }
+}
+
+function checkText(rules: TextRules, text: string): string | undefined {
+  if (rules.ignore_empty === true && text === '') return undefined;
+  return checkSizes(rules, text) ?? checkHeader(rules, text) ?? checkParts(rules, text);
+}
+
+function checkSizes(rules: TextRules, text: string): string | undefined {
+  const { max_bytes: maxBytes } = rules;
+  // The most common rule of all, without counting characters.
+  if (rules.min_len === 1 && text !== '' && rules.max_len === undefined && maxBytes === undefined) return undefined;
+  if (maxBytes !== undefined && textEncoder.encode(text).length > maxBytes) return `must be at most ${maxBytes} bytes`;
+  return checkLength(rules, Array.from(text).length, 'characters');
+}
+
+function checkParts({ prefix, suffix, pattern, in: allowed }: TextRules, text: string): string | undefined {
+  if (prefix !== undefined && !text.startsWith(prefix)) return `must begin with ${JSON.stringify(prefix)}`;
+  if (suffix !== undefined && !text.endsWith(suffix)) return `must end with ${JSON.stringify(suffix)}`;
+  if (allowed !== undefined && !allowed.includes(text)) return `must be one of ${allowed.join(', ')}`;
+  if (pattern !== undefined && !compiled(pattern).matcher(text).find()) return `must match ${pattern}`;
+  return undefined;
 }
 
 function checkHeader({ well_known_regex: name, strict }: TextRules, text: string): string | undefined {
@@ -78,8 +93,9 @@ function checkNumber(rules: Bounds<number> & { readonly ignore_empty?: boolean }
   return checkBounds(rules, (limit) => number - limit);
 }
 
-function checkDuration(rules: Bounds<string>, value: string): string | undefined {
-  const duration = parseDuration(value);
+function checkDuration(rules: Bounds<string>, value: unknown): string | undefined {
+  const duration = fitting(parseDuration, value);
+  if (duration === undefined) return undefined;
   return checkBounds(rules, (limit) => {
     const other = parseDuration(limit);
     return duration.seconds - other.seconds || duration.nanos - other.nanos;

@@ -88,6 +88,8 @@ describe('what Envoy refuses, one each', () => {
 
 test('values of the wrong type are left to encode', () => {
   assert.deepEqual(check(cluster, { name: 'a', connect_timeout: 5, type: {}, health_checks: 'x', unknown: 1 }), []);
+  assert.deepEqual(check(cluster, { name: 'a', connect_timeout: '1m' }), []);
+  assert.deepEqual(check('envoy.config.core.v3.DataSource', { inline_bytes: '!' }), []);
   assert.deepEqual(check(cluster, []), []);
   assert.throws(() => check('no.Such', {}), ProtoError);
 });

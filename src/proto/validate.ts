@@ -4,7 +4,7 @@ import { joinPath } from './error.ts';
 // Made together with the table by `node tools/proto/generate.ts ENVOY_BINARY`.
 import envoyRules from './generated/rules.json' with { type: 'json' };
 import { isObject } from './json.ts';
-import { openRules, type FieldRules, type ListRules, type MapRules, type MessageRules } from './rules.ts';
+import { openRules, type FieldRules, type ListRules, type MapRules } from './rules.ts';
 import { kinds, shapes, type FieldType, type MessageType, type Types } from './table.ts';
 
 /** A value that Envoy would refuse. */
@@ -16,11 +16,23 @@ export interface Breach {
 
 type JsonMessage = Readonly<Record<string, unknown>>;
 
+/** What is to be checked in a message, found once for each type. */
+interface Plan {
+  readonly ruled: readonly { readonly field: FieldType; readonly rules: FieldRules }[];
+  readonly oneofs: readonly (readonly FieldType[])[];
+  /** Fields whose messages are not looked into. */
+  readonly skipped: ReadonlySet<FieldType>;
+}
+
 interface Walk {
   readonly types: Types;
-  readonly rulesOf: (messageName: string) => MessageRules;
+  /** Where the walk stands: one segment a level, joined only when something is broken. */
+  readonly path: string[];
   readonly breaches: Breach[];
 }
+
+const rulesOf = openRules(envoyRules);
+const plans = new Map<string, Plan>();
 
 /**
  * What Envoy would refuse in a message although its types are right: every rule that its descriptors carry, in nested
@@ -30,52 +42,63 @@ interface Walk {
  */
 export function check(typeName: string, json: unknown): readonly Breach[] {
   const { types } = envoyCodec;
-  const walk: Walk = { types, rulesOf, breaches: [] };
-  checkMessage(walk, types.message(typeName), json, '');
+  const walk: Walk = { types, path: [], breaches: [] };
+  checkMessage(walk, types.message(typeName), json);
   return walk.breaches;
 }
 
-const rulesOf = openRules(envoyRules);
+function planOf(type: MessageType): Plan {
+  const known = plans.get(type.name);
+  if (known !== undefined) return known;
+  const { fields, oneofs } = rulesOf(type.name);
+  const ruled = type.fields.flatMap((field) => {
+    const rules = Object.hasOwn(fields, field.name) ? fields[field.name] : undefined;
+    return rules === undefined ? [] : [{ field, rules }];
+  });
+  const plan: Plan = {
+    ruled,
+    oneofs: oneofs.map((oneof) => type.fields.filter((field) => field.oneof === oneof)),
+    skipped: new Set(ruled.filter(({ rules }) => rules.message?.skip === true).map(({ field }) => field)),
+  };
+  plans.set(type.name, plan);
+  return plan;
+}
 
-function checkMessage(walk: Walk, type: MessageType, json: unknown, path: string): void {
+function report({ path, breaches }: Walk, message: string): void {
+  breaches.push({ path: path.reduce(joinPath, ''), message });
+}
+
+function checkMessage(walk: Walk, type: MessageType, json: unknown): void {
   if (!isObject(json)) return;
   if (type.form === 'any') {
     const url = json['@type'];
     const inner = typeof url === 'string' ? walk.types.findMessage(url.slice(url.lastIndexOf('/') + 1)) : undefined;
-    if (inner?.form === 'fields') checkMessage(walk, inner, json, path);
+    if (inner?.form === 'fields') checkMessage(walk, inner, json);
     return;
   }
   if (type.form !== 'fields') return;
-  const rules = walk.rulesOf(type.name);
-  for (const [name, fieldRules] of Object.entries(rules.fields)) {
-    const field = type.byName.get(name);
-    if (field !== undefined) checkField({ walk, field, rules: fieldRules }, valueOf(json, field), joinPath(path, name));
+  const plan = planOf(type);
+  for (const { field, rules } of plan.ruled) {
+    walk.path.push(field.name);
+    checkField({ walk, field, rules }, valueOf(json, field));
+    walk.path.pop();
   }
-  for (const oneof of rules.oneofs) checkOneof(walk, { type, oneof, json }, path);
+  for (const members of plan.oneofs) {
+    if (members.every((field) => valueOf(json, field) === undefined)) {
+      report(walk, `one of ${members.map((field) => field.name).join(', ')} must be set`);
+    }
+  }
   for (const key of Object.keys(json)) {
     const field = type.byName.get(key);
-    if (field?.kind !== kinds.message || own(rules.fields, field.name)?.message?.skip === true) continue;
-    checkNested(walk, field, json[key], joinPath(path, field.name));
+    if (field?.kind !== kinds.message || plan.skipped.has(field)) continue;
+    walk.path.push(field.name);
+    checkNested(walk, field, json[key]);
+    walk.path.pop();
   }
-}
-
-/** A member of a record that somebody else named. */
-function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function valueOf(json: JsonMessage, field: FieldType): unknown {
   return json[field.name] ?? json[field.jsonName] ?? undefined;
-}
-
-function checkOneof(
-  { breaches }: Walk,
-  { type, oneof, json }: { type: MessageType; oneof: string; json: JsonMessage },
-  path: string,
-): void {
-  const members = type.fields.filter((field) => field.oneof === oneof);
-  if (members.some((field) => valueOf(json, field) !== undefined)) return;
-  breaches.push({ path, message: `one of ${members.map((field) => field.name).join(', ')} must be set` });
 }
 
 interface Place {
@@ -84,27 +107,36 @@ interface Place {
   readonly rules: FieldRules;
 }
 
-function checkField(place: Place, value: unknown, path: string): void {
+function checkField(place: Place, value: unknown): void {
   const { walk, field, rules } = place;
   if (field.shape === shapes.repeated || field.shape === shapes.packed) {
-    if (rules.repeated !== undefined) checkList(place, rules.repeated, { value, path });
+    if (rules.repeated !== undefined) checkList(place, rules.repeated, value);
     return;
   }
   if (field.shape === shapes.map) {
-    if (rules.map !== undefined) checkMap(place, rules.map, { value, path });
+    if (rules.map !== undefined) checkMap(place, rules.map, value);
     return;
   }
-  const isRequired = [rules.message, rules.any, rules.duration].some((rule) => rule?.required === true);
   // A member of a oneof that is not chosen need not be there.
-  if (value === undefined && isRequired && field.oneof === '') walk.breaches.push({ path, message: 'must be set' });
+  if (value === undefined && field.oneof === '' && isRequired(rules)) report(walk, 'must be set');
   const present = value ?? (field.shape === shapes.implicit ? emptyOf(field) : undefined);
-  if (present !== undefined) checkOne(place, present, path);
+  if (present !== undefined) checkOne(place, present);
 }
 
-function checkOne({ walk, field, rules }: Place, value: unknown, path: string): void {
-  for (const message of checkValue(rules, value, () => walk.types.enumeration(field.reference))) {
-    walk.breaches.push({ path, message });
-  }
+function isRequired({ message, any, duration }: FieldRules): boolean {
+  return message?.required === true || any?.required === true || duration?.required === true;
+}
+
+function checkOne({ walk, field, rules }: Place, value: unknown): void {
+  const message = checkValue(rules, value, () => walk.types.enumeration(field.reference));
+  if (message !== undefined) report(walk, message);
+}
+
+/** One level further in. */
+function checkInside(place: Place, value: unknown, segment: string): void {
+  place.walk.path.push(segment);
+  checkOne(place, value);
+  place.walk.path.pop();
 }
 
 function emptyOf(field: FieldType): unknown {
@@ -112,43 +144,43 @@ function emptyOf(field: FieldType): unknown {
   return field.kind === kinds.bool ? false : 0;
 }
 
-function checkList(place: Place, rules: ListRules, { value, path }: { value: unknown; path: string }): void {
-  const { breaches } = place.walk;
+function checkList(place: Place, rules: ListRules, value: unknown): void {
   const elements: readonly unknown[] = Array.isArray(value) ? value : [];
   const { min_items: min, max_items: max, items } = rules;
-  if (min !== undefined && elements.length < min)
-    breaches.push({ path, message: `must have at least ${min} elements` });
-  if (max !== undefined && elements.length > max) breaches.push({ path, message: `must have at most ${max} elements` });
+  if (min !== undefined && elements.length < min) report(place.walk, `must have at least ${min} elements`);
+  if (max !== undefined && elements.length > max) report(place.walk, `must have at most ${max} elements`);
   if (rules.unique === true && new Set(elements).size < elements.length) {
-    breaches.push({ path, message: 'must not have an element twice' });
+    report(place.walk, 'must not have an element twice');
   }
   if (items === undefined) return;
-  for (const [index, element] of elements.entries()) checkOne({ ...place, rules: items }, element, `${path}[${index}]`);
+  for (const [index, element] of elements.entries()) checkInside({ ...place, rules: items }, element, `[${index}]`);
 }
 
-function checkMap(place: Place, rules: MapRules, { value, path }: { value: unknown; path: string }): void {
+function checkMap(place: Place, rules: MapRules, value: unknown): void {
   const entries = isObject(value) ? Object.entries(value) : [];
   const { min_pairs: min, keys, values } = rules;
-  if (min !== undefined && entries.length < min) {
-    place.walk.breaches.push({ path, message: `must have at least ${min} entries` });
-  }
+  if (min !== undefined && entries.length < min) report(place.walk, `must have at least ${min} entries`);
   for (const [key, element] of entries) {
-    const inner = `${path}[${JSON.stringify(key)}]`;
-    if (keys !== undefined) checkOne({ ...place, rules: keys }, key, inner);
-    if (values !== undefined) checkOne({ ...place, rules: values }, element, inner);
+    const segment = `[${JSON.stringify(key)}]`;
+    if (keys !== undefined) checkInside({ ...place, rules: keys }, key, segment);
+    if (values !== undefined) checkInside({ ...place, rules: values }, element, segment);
   }
 }
 
-function checkNested(walk: Walk, field: FieldType, value: unknown, path: string): void {
+function checkNested(walk: Walk, field: FieldType, value: unknown): void {
   const type = walk.types.message(field.reference);
+  if (type.form !== 'fields' && type.form !== 'any') return;
+  const inside = (element: unknown, segment: string): void => {
+    walk.path.push(segment);
+    checkMessage(walk, type, element);
+    walk.path.pop();
+  };
   if (Array.isArray(value)) {
     const elements: readonly unknown[] = value;
-    for (const [index, element] of elements.entries()) checkMessage(walk, type, element, `${path}[${index}]`);
+    for (const [index, element] of elements.entries()) inside(element, `[${index}]`);
   } else if (field.shape === shapes.map && isObject(value)) {
-    for (const [key, element] of Object.entries(value)) {
-      checkMessage(walk, type, element, `${path}[${JSON.stringify(key)}]`);
-    }
+    for (const [key, element] of Object.entries(value)) inside(element, `[${JSON.stringify(key)}]`);
   } else {
-    checkMessage(walk, type, value, path);
+    checkMessage(walk, type, value);
   }
 }
