@@ -9,7 +9,8 @@ import { rowsOf, type LedgerRow } from './kit/ledger.ts';
 import { nearest } from './kit/nearest.ts';
 import type { Node } from './kit/node.ts';
 import { withoutNulls } from './kit/nulls.ts';
-import { pathText, startRun } from './kit/run.ts';
+import { pathText } from './kit/path.ts';
+import { startRun } from './kit/run.ts';
 import { checkOf, isRecord } from './kit/validate.ts';
 import { deployment } from './kubernetes/deployment.ts';
 import { configMap, endpointSlice, namespace, node, secret, serviceAccount } from './kubernetes/objects.ts';
@@ -111,7 +112,7 @@ function checkKnown(
 ): readonly Violation[] {
   const run = startRun(kind.reportsUnsupported || options.strict === true);
   const clean = withoutNulls(kind.schema, object, [], (path) => {
-    if (run.reportUnsupported && path[0] === 'spec')
+    if (kind.reportsUnsupported && path[0] === 'spec')
       run.found.push({
         level: 'warning',
         path: pathText(path),

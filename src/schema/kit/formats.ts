@@ -20,7 +20,7 @@ export function isLabel(text: string): boolean {
 
 /** True for a DNS name in lower case, as Kubernetes names its objects (RFC 1123 subdomain, 253 characters). */
 export function isSubdomain(text: string): boolean {
-  return text.length <= 253 && text.split('.').every((part) => lowerLabel.test(part));
+  return text.length <= 253 && text.split('.').every((part) => /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/u.test(part));
 }
 
 /** Complains about a host name; `*` counts only as or in the first label, and only where `wildcard` is set. */

@@ -7,13 +7,21 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toLowerCase().replace(/[-_]/gu, ''));
+    const plain = candidate.toLowerCase().replace(/[-_]/gu, '');
+    // Of two that are equally near, the one with the longer common beginning is meant.
+    const distance = editDistance(wanted, plain) - commonBeginning(wanted, plain) / 100;
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+function commonBeginning(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */

@@ -1,6 +1,7 @@
 /** One run of a validation: where it is, and what it found. */
 import type { Violation } from '../object.ts';
 import type { Report } from './node.ts';
+import { pathText } from './path.ts';
 
 /** How deep a value may nest, and how many violations are kept. */
 export const limits = { depth: 100, violations: 500 } as const;
@@ -20,17 +21,6 @@ export interface Run {
 /** A fresh run. */
 export function startRun(reportUnsupported: boolean): Run {
   return { path: [], found: [], shapeErrors: 0, muted: 0, reportUnsupported };
-}
-
-/** A path as Kubernetes writes it: `spec.http[0].match[1].headers["x-user"]` where a key is no plain word. */
-export function pathText(path: readonly (string | number)[]): string {
-  let text = '';
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${step}]`;
-    else if (/^[A-Za-z_$@][-\w$/@]*$/u.test(step)) text += text === '' ? step : `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
-  }
-  return text;
 }
 
 /** Adds a violation at the run's place. */

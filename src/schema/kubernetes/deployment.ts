@@ -1,4 +1,5 @@
 /** Deployment (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/deployment-v1/). */
+import { memberPath } from '../kit/path.ts';
 import { kubernetesKind, type SpecObject } from '../kit/kind.ts';
 import {
   anyObject,
@@ -77,7 +78,7 @@ export const deployment = kubernetesKind({
       for (const [key, wanted] of Object.entries(matchLabels ?? {})) {
         if (labels[key] !== wanted) {
           report.error(
-            `spec.selector.matchLabels.${key}`,
+            memberPath('spec.selector.matchLabels', key),
             `"${wanted}" is not among the labels of the template`,
             `add ${key}: ${wanted} to spec.template.metadata.labels`,
           );

@@ -1,4 +1,5 @@
 /** What the parts of a DestinationRule must satisfy. */
+import { memberPath } from '../kit/path.ts';
 import { isIp } from '../kit/address.ts';
 import { hostComplaint } from '../kit/formats.ts';
 import type { Report } from '../kit/node.ts';
@@ -50,7 +51,7 @@ export function checkLocality(locality: Locality, report: Report): void {
   for (const [i, { from = '', to = {} }] of distribute.entries()) {
     checkLocalityName(from, `distribute[${i}].from`, report);
     const targets = Object.keys(to);
-    for (const target of targets) checkLocalityName(target, `distribute[${i}].to[${JSON.stringify(target)}]`, report);
+    for (const target of targets) checkLocalityName(target, memberPath(`distribute[${i}].to`, target), report);
     checkOverlaps(targets, () => `distribute[${i}].to`, report);
     const sum = Object.values(to).reduce((total, weight) => total + weight, 0);
     if (Object.values(to).includes(0))

@@ -1,4 +1,5 @@
 /** What a patch of an EnvoyFilter must satisfy. */
+import { memberPath } from '../kit/path.ts';
 import type { Report } from '../kit/node.ts';
 
 /** What the rules of a patch look at. */
@@ -78,9 +79,13 @@ function checkFilter(
 function checkTypes(value: unknown, at: string, report: Report): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {
-    const here = Array.isArray(value) ? `${at}[${name}]` : `${at}.${name}`;
+    const here = Array.isArray(value) ? `${at}[${name}]` : memberPath(at, name);
     if (name === '@type' && typeof inner === 'string' && /envoy\..*\.v2(?:alpha\d*)?\./u.test(inner))
-      report.error(`${at}["@type"]`, `${inner} is a type of Envoy's second API, which is gone`, 'use its v3 form');
+      report.error(
+        memberPath(at, '@type'),
+        `${inner} is a type of Envoy's second API, which is gone`,
+        'use its v3 form',
+      );
     else checkTypes(inner, here, report);
   }
 }

@@ -1,4 +1,5 @@
 /** Rules for the parts of an HTTP route. */
+import { memberPath } from '../kit/path.ts';
 import { parseDuration } from '../../base/duration.ts';
 import type { Report } from '../kit/node.ts';
 
@@ -13,7 +14,7 @@ export function checkMatchedHeaders(
   for (const field of ['headers', 'withoutHeaders'] as const) {
     for (const name of Object.keys(match[field] ?? {})) {
       if (!name.startsWith(claims) && !headerName.test(name))
-        report.error(`${field}[${JSON.stringify(name)}]`, `${JSON.stringify(name)} is no header name`);
+        report.error(memberPath(field, name), `${JSON.stringify(name)} is no header name`);
     }
   }
 }
@@ -44,7 +45,7 @@ function checkValues(
   { at, report }: { readonly at: string; readonly report: Report },
 ): void {
   for (const [name, value] of Object.entries(values)) {
-    const here = `${at}[${JSON.stringify(name)}]`;
+    const here = memberPath(at, name);
     if (direction === 'response' || !isAuthority(name)) checkChangedName(name, here, report);
     checkHeaderValue(value, here, report);
   }

@@ -36,9 +36,9 @@ export function checkScopedHost(text: string, path: string, report: Report, plac
       'write a name, "." for the own namespace or "*" for all',
     );
   }
-  if (namespace === '~') {
+  if (special && namespace === '~') {
     if (host !== '*') report.error(path, '"~" stands for no namespace and takes no host', 'write ~/*');
-  } else if (host !== '*') {
+  } else if (host !== '*' && namespace !== '~') {
     complain(report, path, text, hostComplaint(host, true));
   }
 }

@@ -1,4 +1,5 @@
 /** What the policies of security must satisfy. */
+import { memberPath } from '../kit/path.ts';
 import { isCidr } from '../kit/address.ts';
 import type { Report } from '../kit/node.ts';
 import { isRecord } from '../kit/validate.ts';
@@ -55,7 +56,7 @@ export function checkPeerAuthentication(
   for (const port of ports) {
     if (!/^[1-9]\d{0,4}$/u.test(port) || Number(port) > 65_535)
       report.error(
-        `portLevelMtls[${JSON.stringify(port)}]`,
+        memberPath('portLevelMtls', port),
         `${JSON.stringify(port)} is no port`,
         'write a number from 1 to 65535',
       );

@@ -1,4 +1,5 @@
 /** What a ServiceEntry and a WorkloadEntry must satisfy. */
+import { memberPath } from '../kit/path.ts';
 import { isCidr, isIp } from '../kit/address.ts';
 import { hostComplaint, isLabel } from '../kit/formats.ts';
 import type { Report } from '../kit/node.ts';
@@ -29,7 +30,7 @@ export function checkEndpoint(endpoint: EndpointParts, report: Report): void {
     complain(report, 'address', address, hostComplaint(address, false));
   }
   for (const name of Object.keys(ports))
-    if (!isLabel(name)) report.error(`ports[${JSON.stringify(name)}]`, `${JSON.stringify(name)} is no name of a port`);
+    if (!isLabel(name)) report.error(memberPath('ports', name), `${JSON.stringify(name)} is no name of a port`);
 }
 
 /** What the rules of a ServiceEntry look at. */
@@ -168,7 +169,7 @@ function checkEndpointOf(
   for (const name of Object.keys(own)) {
     if (names.includes(name)) continue;
     report.error(
-      `${at}.ports[${JSON.stringify(name)}]`,
+      memberPath(`${at}.ports`, name),
       `${JSON.stringify(name)} is no port of this entry`,
       `use one of ${names.join(', ')}`,
     );

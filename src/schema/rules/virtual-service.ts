@@ -1,4 +1,5 @@
 /** What a VirtualService must satisfy as a whole. */
+import { memberPath } from '../kit/path.ts';
 import { canonicalJson } from '../../base/json.ts';
 import { hostComplaint } from '../kit/formats.ts';
 import { isIp } from '../kit/address.ts';
@@ -192,7 +193,7 @@ function checkNoClaims(match: HttpMatch, at: string, report: Report): void {
     for (const name of Object.keys(match[field] ?? {})) {
       if (name.startsWith('@request.auth.claims'))
         report.error(
-          `${at}.${field}[${JSON.stringify(name)}]`,
+          memberPath(`${at}.${field}`, name),
           'claims of a token route at gateways only',
           'name gateways without "mesh"',
         );
