@@ -160,6 +160,9 @@ test('normal form: stored version, no empty fields, a spec, frozen', () => {
   const withNull: unknown = { ...virtualService, spec: { ...virtualService.spec, exportTo: null } };
   assert.deepEqual(normalise(withNull as KubeObject).spec, virtualService.spec);
   assert.deepEqual(normalise(normalise(virtualService)), normalise(virtualService));
+  const empty: unknown = { ...service, metadata: { name: 'a', annotations: { note: null } } };
+  assert.deepEqual(normalise(empty as KubeObject).metadata.annotations, { note: '' });
+  assert.deepEqual(check(empty), []);
 });
 
 test('explain gives what every field does', () => {

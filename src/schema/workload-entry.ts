@@ -10,7 +10,7 @@ export const workloadFields = {
     "ports of the workload by the service port's name",
     map(port(), {
       maxItems: 128,
-      key: string({ minLength: 1, maxLength: 63, pattern: '[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?' }),
+      key: string({ minLength: 1, maxLength: 62, pattern: '[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?' }),
     }),
   ),
   labels: yes(

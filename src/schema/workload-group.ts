@@ -1,6 +1,7 @@
 /** WorkloadGroup: what workloads outside the cluster have in common (https://istio.io/latest/docs/reference/config/networking/workload-group/). */
 import { istioKind, type SpecObject } from './kit/kind.ts';
-import { integer, list, map, object, port, required, string, yes, type Static } from './kit/node.ts';
+import { integer, list, map, object, port, required, string, yes, type Report, type Static } from './kit/node.ts';
+import { checkEndpoint, type EndpointParts } from './rules/service-entry.ts';
 import { labels } from './shared.ts';
 import { workloadFields } from './workload-entry.ts';
 
@@ -37,18 +38,23 @@ const probe = object(
     ),
     grpc: yes(
       'the gRPC health service',
-      object({ port: required(yes('port to call', port())), service: yes('service that is asked for', string()) }),
+      object({ port: yes('port to call', port()), service: yes('service that is asked for', string()) }),
     ),
   },
   { exactlyOne: [['httpGet', 'tcpSocket', 'exec', 'grpc']] },
 );
+
+/** The address of a template is filled in later, so that it may be missing. */
+function checkTemplate(template: EndpointParts, report: Report): void {
+  if ((template.address ?? '') !== '') checkEndpoint(template, report);
+}
 
 const spec = object({
   metadata: yes(
     'labels and annotations of the workloads',
     object({ labels: yes('labels', labels), annotations: yes('annotations', map(string(), { maxItems: 256 })) }),
   ),
-  template: required(yes('what each workload is like', object(workloadFields))),
+  template: required(yes('what each workload is like', object(workloadFields, { rules: [checkTemplate] }))),
   probe: yes('how the health of a workload is asked for', probe),
 });
 /** What a WorkloadGroup says. */

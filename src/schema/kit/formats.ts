@@ -86,7 +86,10 @@ function when(ok: boolean, message: string, fix?: string): Complaint {
 }
 
 function urlComplaint(text: string): Complaint {
-  return when(/^https?:\/\/[^\s/?#]+(?:[/?#]\S*)?$/u.test(text), 'is no URL', 'write it as https://host/path');
+  const host = /^https?:\/\/(?:[^\s/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#:@[\]]+)(?::(\d{1,5}))?(?:[/?#]\S*)?$/u.exec(
+    text,
+  );
+  return when(host !== null && Number(host[2] ?? 1) <= 65_535, 'is no URL', 'write it as https://host/path');
 }
 
 const formats = {

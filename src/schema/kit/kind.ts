@@ -60,9 +60,9 @@ export const objectMeta = object({
   namespace: yes('namespace of the object', string({ format: 'dnsLabel' })),
   labels: yes(
     'labels that selectors match',
-    map(string({ format: 'labelValue' }), { key: string({ format: 'labelKey' }) }),
+    map(string({ format: 'labelValue' }), { key: string({ format: 'labelKey' }), nullIsEmpty: true }),
   ),
-  annotations: yes('annotations', map(string({ maxLength: 262_144 }))),
+  annotations: yes('annotations', map(string({ maxLength: 262_144 }), { nullIsEmpty: true })),
   uid: yes('given by the server', text),
   resourceVersion: yes('given by the server', text),
   generation: yes('given by the server', integer()),

@@ -281,7 +281,11 @@ const formats: readonly (readonly [FormatName, readonly string[], readonly strin
   ['labelKey', ['a', 'example.com/a_b.c', 'A1'], ['/', 'a/b/c', '-a', 'Example.com/a', 'a'.repeat(64)]],
   ['base64', ['', 'YQ==', 'YWI=', 'YWJj', 'YQ'], ['Y', 'Y$==', 'YQ=']],
   ['headerName', ['x-a', ':authority', 'X_b'], ['a b', 'a:b', 'ä']],
-  ['url', ['https://a/b', 'http://a:80'], ['ftp://a', 'https://', 'a', 'http://a b']],
+  [
+    'url',
+    ['https://a/b', 'http://a:80', 'http://[::1]:80/x?y'],
+    ['ftp://a', 'https://', 'a', 'http://a b', 'http://a:b', 'http://a:99999'],
+  ],
   ['absolutePath', ['/', '/a'], ['a', './a']],
 ];
 for (const [format, good, bad] of formats) {

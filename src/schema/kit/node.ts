@@ -84,6 +84,8 @@ export interface MapNode {
   readonly key?: StringNode;
   /** 4,096 where it is not given. */
   readonly maxItems?: number;
+  /** A key without a value has an empty one, as in Kubernetes' own maps of text. */
+  readonly nullIsEmpty?: boolean;
 }
 
 /** An object with named fields. */

@@ -17,7 +17,9 @@ export function withoutNulls(
         : value;
     case 'map':
       return isRecord(value)
-        ? changedObject(value, (entry, name) => withoutNulls(node.value, entry, [...path, name], found))
+        ? changedObject(value, (entry, name) =>
+            entry === null && node.nullIsEmpty === true ? '' : withoutNulls(node.value, entry, [...path, name], found),
+          )
         : value;
     case 'object': {
       if (!isRecord(value)) return value;

@@ -72,7 +72,7 @@ export const configMap = kubernetesKind({
   plural: 'configmaps',
   shortNames: ['cm'],
   fields: {
-    data: yes('text by key', map(largeText, { key: contentKey })),
+    data: yes('text by key', map(largeText, { key: contentKey, nullIsEmpty: true })),
     binaryData: yes(
       'bytes by key, as base64',
       map(string({ maxLength: 1_500_000, format: 'base64' }), { key: contentKey }),
