@@ -167,5 +167,42 @@ from-other
       assert.match((await bed.sh('shop/env', 'env; ps ax', 'image')).stdout, /^FROM_IMAGE=yes$[\s\S]*sleep 1000/mu);
       await bed.call('stop', { key: 'shop/env' });
     });
+
+    test('folders that an overlay cannot stand for are rebuilt from their entries; /dev and /run can hold volumes', async () => {
+      // As in a container of Docker: a file of /etc is a mount of its own, which an overlay would lose or not be allowed.
+      await bed.call('run', { argv: ['mount', '-n', '--bind', '/etc/passwd', '/etc/passwd'] });
+      const volumeMounts = ['/etc/made/here', '/dev/shm', '/dev/made', '/run/made/here'].map((mountPath) => ({
+        name: 'v',
+        mountPath,
+      }));
+      const pod = makePod('rebuilt', {
+        containers: [shell('main', 'sleep 1000', { volumeMounts })],
+        volumes: [{ name: 'v', emptyDir: {} }],
+      });
+      await bed.ready(pod);
+      const { stdout, stderr } = await bed.sh(
+        'shop/rebuilt',
+        'echo one > /etc/made/here/file; cat /dev/shm/file /dev/made/file /run/made/here/file /etc/hostname; stat -f -c %T /etc; test -s /etc/passwd && test -s /etc/group && ls -d /etc/ssl; echo x > /dev/null',
+      );
+      assert.equal(stdout + stderr, 'one\none\none\nrebuilt\ntmpfs\n/etc/ssl\n');
+      await bed.call('run', { argv: ['umount', '-n', '/etc/passwd'] });
+      await bed.call('stop', { key: 'shop/rebuilt' });
+    });
+
+    test('a volume that cannot be mounted is said', async () => {
+      const pod = makePod('refused', {
+        containers: [
+          shell('main', 'sleep 1000', { volumeMounts: [{ name: 'v', mountPath: '/proc/here' }] }),
+          shell('file', 'sleep 1000', { volumeMounts: [{ name: 'v', mountPath: '/etc/passwd' }] }),
+          shell('lost', 'true', { workingDir: '/no/such/folder' }),
+        ],
+        volumes: [{ name: 'v', emptyDir: {} }],
+      });
+      await bed.call('start', { pod });
+      const told =
+        /cannot be mounted at \/proc\/here.*\/etc\/passwd is a file on this machine.*can't cd to \/no\/such\/folder/u;
+      await bed.until('shop/refused', (status) => told.test(JSON.stringify(status)));
+      await bed.call('stop', { key: 'shop/refused' });
+    });
   });
 }

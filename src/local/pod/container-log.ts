@@ -64,8 +64,7 @@ export function createContainerLog(fifo: string, path: string, limitBytes: numbe
       fd = openSync(files.now, 'a', 0o600);
       sizeBytes = 0;
     }
-    sizeBytes += bytes.length;
-    writeSync(fd, bytes);
+    sizeBytes += writeOrDrop(fd, bytes);
   }
 
   socket.on('data', append);
@@ -110,6 +109,17 @@ function readPipe(pipe: number): Buffer {
     return chunk.subarray(0, readSync(pipe, chunk, 0, pipeChunkBytes, null));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+/** A full disk costs lines of a log, never the mesh. */
+function writeOrDrop(fd: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(fd, bytes);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') return 0;
     throw error;
   }
 }

@@ -35,7 +35,8 @@ export interface ContainerProcess {
 
 /*
  * Runs as process 1 of the container with all rights: says its number, makes the mounts, leaves the host's root behind and
- * becomes the program that gives the rights up. What goes wrong on the way is said on descriptor 3, not in the container's log.
+ * becomes the program that gives the rights up. What goes wrong on the way is said on descriptor 3, not in the container's
+ * log, which waits as descriptor 4.
  */
 const setupScript = `
 exec 4>&2 2>&3
@@ -48,21 +49,22 @@ pivot_root . .
 umount -n -l .
 cd /
 shift 2
-echo ready >&3
-exec 2>&4 3>&- 4>&-
 exec "$@"
 `;
 
 /*
  * Process 1 of a container once it has given its rights up: reaps, and hands SIGTERM on, which process 1 itself would
- * never die from. \`wait\` returns early when the trap runs, hence the loop.
+ * never die from; it says that it is ready when it can. \`wait\` returns early when the trap runs, hence the loop.
  */
 const initScript = `
 cd "$1" || exit 126
 shift
+exec 2>&4 4>&-
 trap 'kill -TERM $child' TERM
-"$@" &
+"$@" 3>&- &
 child=$!
+echo ready >&3
+exec 3>&-
 while :; do
   wait $child
   code=$?
@@ -70,7 +72,7 @@ while :; do
 done
 `;
 
-/** Starts a container. Resolves when its command is about to run; throws `container-failed` where its surroundings cannot be made. */
+/** Starts a container. Resolves when its command runs; throws `container-failed` where its surroundings cannot be made. */
 export async function startContainerProcess(request: ProcessRequest): Promise<ContainerProcess> {
   const { folder } = request.tree;
   const child = spawnContainer(request);

@@ -135,7 +135,7 @@ export class ContainerUnit {
         if (this.#stopping.signal.aborted) process.kill('SIGKILL');
         return process;
       } catch (error) {
-        if (!(error instanceof MissingReference) && !(error instanceof MizzenError)) throw error;
+        if (!isOperational(error)) throw error;
         const reason = error instanceof MissingReference ? 'CreateContainerConfigError' : 'CreateContainerError';
         this.#change({ waiting: { reason, message: error.message } });
       }
@@ -277,4 +277,11 @@ export class ContainerUnit {
     this.#state = state;
     this.#options.onChange();
   }
+}
+
+/** True for what the machine refused (no space, no descriptors) and for what a pod asks in vain: it may pass. Anything else is a bug. */
+function isOperational(error: unknown): error is Error {
+  return (
+    error instanceof MissingReference || error instanceof MizzenError || (error instanceof Error && 'syscall' in error)
+  );
 }

@@ -53,6 +53,7 @@ export interface RunSettings {
   readonly visible: readonly string[];
   readonly variables: Readonly<Record<string, string>>;
   readonly backoff: BackoffOptions;
+  readonly overlay: boolean;
   readonly network: PodNetwork;
 }
 
@@ -233,9 +234,9 @@ export class PodRun {
   async #stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
     const deadline = Date.now() + graceMs;
-    await Promise.all(this.#units.map((unit) => unit.stop(graceMs)));
+    const first = [...this.#units, ...this.#initUnits.filter((unit) => unit.container.restartPolicy !== 'Always')];
+    await Promise.all(first.map((unit) => unit.stop(graceMs)));
     await this.#stopSidecars(deadline);
-    await Promise.all(this.#initUnits.map((unit) => unit.stop(0)));
     await Promise.all(this.#background);
     this.#volumes?.close();
     for (const log of this.#logs) log.close();
@@ -274,7 +275,7 @@ export class PodRun {
   }
 
   #prepare(container: Container, isInit: boolean, run: number): Omit<ProcessRequest, 'output'> {
-    const { kind, hidden, visible, runFolder, variables } = this.#settings;
+    const { kind, hidden, visible, runFolder, variables, overlay } = this.#settings;
     const namespaces = this.#namespaces;
     if (namespaces === undefined) throw new MizzenError('pod-invalid', 'the pod has no network');
     const image = this.#inputs.command(container.image ?? '');
@@ -309,6 +310,7 @@ export class PodRun {
         hidden,
         visible,
         runFolder,
+        overlay,
       },
     };
   }

@@ -30,6 +30,8 @@ export interface TreeRequest {
   readonly visible: readonly string[];
   /** The sandbox's folder below /run; only its `bin` is shown. */
   readonly runFolder: string;
+  /** Whether overlays can be mounted here; without, folders are rebuilt from their entries. */
+  readonly overlay: boolean;
 }
 
 /** Where the root of a container waits for its mounts. */
@@ -102,9 +104,12 @@ function placeVolumes(request: TreeRequest, root: string, merges: Map<string, Sk
   const wanted = request.mounts.map((mount) => ({ mount, resolved: resolvePath(mount.target) }));
   for (const { mount, resolved } of wanted.toSorted((a, b) => depthOf(a.resolved.path) - depthOf(b.resolved.path))) {
     const at = resolved.path;
-    if (at === '/') throw new MizzenError('mount-refused', 'a volume cannot be mounted at /');
+    if (['/', '/proc', '/sys'].some((one) => at === one || (one !== '/' && isWithin(at, one))))
+      throw new MizzenError('mount-refused', `a volume cannot be mounted at ${mount.target}`);
     const outer = placed.findLast((one) => isWithin(at, one.at) && at !== one.at);
     if (outer !== undefined) makeInside(outer.mount, at.slice(outer.at.length), mount.isFile);
+    else if (isWithin(at, '/dev')) makePoint(root + at, mount.isFile);
+    else if (isWithin(at, request.runFolder)) notePlace(merges, '/run', at, mount.isFile);
     else if (!isWithin(at, '/tmp')) notePoint(resolved, mount, root, merges);
     placed.push({ at, mount });
     const base = bindTree(mount.source, root + at, mount.readOnly);
@@ -138,7 +143,7 @@ function makePoint(point: string, isFile: boolean): void {
 
 function notePoint(resolved: ResolvedPath, mount: TreeMount, root: string, merges: Map<string, Skeleton>): void {
   const { path, base } = resolved;
-  if (resolved.exists && resolved.isFile === mount.isFile && !isWithin(path, '/run')) return;
+  if (resolved.exists && resolved.isFile === mount.isFile) return;
   if (resolved.isFile)
     throw new MizzenError('mount-refused', `${mount.target} is a file on this machine and the volume is a folder`);
   if (resolved.exists && mount.isFile)
@@ -147,9 +152,14 @@ function notePoint(resolved: ResolvedPath, mount: TreeMount, root: string, merge
     makePoint(root + path, mount.isFile);
     return;
   }
+  notePlace(merges, base, path, mount.isFile);
+}
+
+/** Notes that `path` has to exist in a new version of the folder `base`. */
+function notePlace(merges: Map<string, Skeleton>, base: string, path: string, isFile: boolean): void {
   const skeleton = merges.get(base) ?? { folders: [], files: [] };
   merges.set(base, skeleton);
-  (mount.isFile ? skeleton.files : skeleton.folders).push(path.slice(base.length + 1));
+  (isFile ? skeleton.files : skeleton.folders).push(path.slice(base.length + 1));
 }
 
 /** What lies hidden below a folder of the host stays hidden where that folder is shown again. */
@@ -183,7 +193,7 @@ function mergeFolder(merge: MergeRequest): MountLine[] {
     const text = base === '/etc' ? request.etc[file] : undefined;
     if (text !== undefined) writeFileSync(`${upper}/${file}`, text);
   }
-  if (base !== '/run' && !hasMountsBelow(base) && !/[,:\\]/u.test(base)) {
+  if (request.overlay && base !== '/run' && !hasMountsBelow(base) && !/[,:\\]/u.test(base)) {
     mkdirSync(`${own}/work`);
     return [
       {
@@ -227,9 +237,9 @@ function kernelFolders(root: string, kind: 'root' | 'user'): MountLine[] {
     writeFileSync(`${root}/dev/${name}`, '');
     lines.push(bindTree(`/dev/${name}`, `${root}/dev/${name}`));
   }
-  mkdirSync(`${root}/dev/shm`);
+  mkdirSync(`${root}/dev/shm`, { recursive: true });
   chmodSync(`${root}/dev/shm`, 0o1777);
-  mkdirSync(`${root}/dev/pts`);
+  mkdirSync(`${root}/dev/pts`, { recursive: true });
   lines.push({
     source: 'devpts',
     target: `${root}/dev/pts`,

@@ -2,11 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { MizzenError } from '../../base/error.ts';
 import { objectKey } from '../../schema/object.ts';
 import { createPodNetwork } from '../net/pod-network.ts';
-import { toolPath } from '../sandbox/run-tool.ts';
+import { runTool, toolPath } from '../sandbox/run-tool.ts';
 import { runFolder } from '../sandbox/sandbox-script.ts';
 import { defaultBackoff } from './backoff.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { ExecStreams } from './exec.ts';
+import { resolvePath } from './host-view.ts';
 import { PodRun } from './pod-run.ts';
 import type { PodInputs, RunSettings } from './pod-run.ts';
 import type { Pod } from './spec.ts';
@@ -104,10 +105,25 @@ async function settingsOf(options: PodRuntimeOptions): Promise<RunSettings> {
     kind: options.kind,
     runFolder,
     logFolder,
-    hidden: [options.stateFolder, ...(options.hidden ?? [])],
-    visible: options.visible ?? [],
+    // Mount points are taken by their real names: a link on the way would lead out of the container's root.
+    hidden: [options.stateFolder, ...(options.hidden ?? [])].map((one) => resolvePath(one).path),
+    visible: (options.visible ?? []).map((one) => resolvePath(one).path),
     variables: options.variables ?? { PATH: path, HOME: process.env['HOME'] ?? '/' },
     backoff: options.backoff ?? defaultBackoff,
+    overlay: await canOverlay(),
     network: await createPodNetwork(`${runFolder}/ns`),
   };
+}
+
+const overlayTrial = `
+set -e
+mount -n -t tmpfs trial "$1"
+mkdir "$1/upper" "$1/work" "$1/merged"
+mount -n -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" "$1/merged"
+`;
+
+/** Old kernels keep overlays from ordinary users, so it is tried, in mounts that end with the trial. */
+async function canOverlay(): Promise<boolean> {
+  const trial = ['--mount', '--propagation', 'private', 'sh', '-c', overlayTrial, 'trial', `${runFolder}/pods`];
+  return (await runTool('unshare', trial)).code === 0;
 }
