@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { MizzenError } from '../../base/error.ts';
 import { objectKey } from '../../schema/object.ts';
 import { createPodNetwork } from '../net/pod-network.ts';
@@ -99,6 +99,8 @@ export async function createPodRuntime(options: PodRuntimeOptions): Promise<PodR
 
 async function settingsOf(options: PodRuntimeOptions): Promise<RunSettings> {
   const logFolder = `${options.stateFolder}/logs`;
+  // Logs of pods that ended with an earlier sandbox: nobody can ask for them any more.
+  rmSync(logFolder, { recursive: true, force: true });
   mkdirSync(logFolder, { recursive: true, mode: 0o700 });
   const path = `${process.env['PATH'] ?? toolPath()}:${runFolder}/bin`;
   return {

@@ -85,7 +85,7 @@ export async function enterSandbox(options: SandboxOptions): Promise<Sandbox> {
   const pid = Number(await firstLine(child.stdio[3] as Readable));
   if (!Number.isInteger(pid) || pid <= 0) {
     throw new MizzenError('sandbox-failed', `the namespaces could not be set up (exit code ${String(await exited)})`, {
-      fix: 'mizzen doctor says what this machine lacks',
+      fix: 'the lines that the tools wrote to standard error say which step was refused',
     });
   }
   async function stop(graceMs = 10_000): Promise<number> {
