@@ -71,7 +71,7 @@ async function workingTree(): Promise<ReadonlyMap<string, string>> {
   const { output, code } = await run(
     'git',
     ['status', '--porcelain=v1', '-z', '--no-renames', '--untracked-files=all'],
-    true,
+    { isCaptured: true },
   );
   if (code !== 0) throw new Error(`git status failed: ${output}`);
   return new Map(

@@ -26,6 +26,8 @@ export interface SuiteResult extends Tally, Ended {
 
 /** A test that hangs is ended after this; nothing that works comes near it. */
 const hangLimitMs = 15 * 60_000;
+/** The same for a whole suite in one process, where a test that loops keeps the runner from ending it. */
+const oneProcessLimitMs = 3 * 60_000;
 
 /** Runs a suite with node:test. A run without any test has failed, unless names were asked for. */
 export async function runSuite(suite: Suite, options: SuiteOptions = {}): Promise<SuiteResult> {
@@ -33,11 +35,10 @@ export async function runSuite(suite: Suite, options: SuiteOptions = {}): Promis
   const scratch = mkdtempSync(join(tmpdir(), 'mizzen-test-'));
   try {
     const tallyFile = join(scratch, 'tally.json');
-    const ended = await run(
-      process.execPath,
-      [...runnerArguments(suite, options, tallyFile), ...files],
-      options.isCaptured,
-    );
+    const ended = await run(process.execPath, [...runnerArguments(suite, options, tallyFile), ...files], {
+      isCaptured: options.isCaptured === true,
+      ...(suite.isOneProcess ? { limitMs: oneProcessLimitMs } : {}),
+    });
     const tally = readTally(tallyFile);
     return { suite, ...ended, ...tally, troubles: [...troubles(ended, tally, options)] };
   } finally {
@@ -70,12 +71,13 @@ function readTally(file: string): Tally {
 
 function* troubles(ended: Ended, tally: Tally, options: SuiteOptions): Generator<string> {
   const count = tally.passed + tally.failed.length + tally.skipped.length;
-  if (ended.isInterrupted) yield 'interrupted';
+  if (ended.isTooLate) yield `killed after ${oneProcessLimitMs / 60_000} min: the test after the last one above loops`;
+  else if (ended.isInterrupted) yield 'interrupted';
   else if (tally.failed.length > 0) yield `${tally.failed.length} failed`;
   // An error thrown after its test had ended shows in the exit code only.
   else if (ended.code !== 0) yield `the runner's exit code is ${ended.code} though no test failed`;
   if (tally.empty.length > 0 && options.names === undefined) yield `no test in ${tally.empty.join(', ')}`;
-  if (count === 0 && options.names === undefined && !ended.isInterrupted) yield 'no test was found';
+  if (count === 0 && options.names === undefined && ended.code === 0) yield 'no test was found';
   if (process.env['CI'] === 'true' && tally.skipped.length > 0)
     yield `${tally.skipped.length} skipped, and CI skips nothing`;
 }
