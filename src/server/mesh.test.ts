@@ -39,11 +39,12 @@ function slice(app: string, addresses: Readonly<Record<string, string>>): KubeOb
     conditions: { ready: true },
     targetRef: { kind: 'Pod', namespace: 'default', name: `${app}-${version}` },
   }));
+  const content = { addressType: 'IPv4', ports: [{ name: 'http', port: 9080 }], endpoints };
   return {
+    ...content,
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: meta(app, { 'kubernetes.io/service-name': app }),
-    ...{ addressType: 'IPv4', ports: [{ name: 'http', port: 9080 }], endpoints },
   };
 }
 
@@ -69,9 +70,16 @@ before(async () => {
   const authority = await openAuthority({ folder: join(folder, 'ca') });
   const workloadSecrets = new WorkloadSecrets({ authority, onFailure: () => undefined });
   source = createMemorySource([
-    ...[service('reviews', '10.96.0.1'), service('ratings', '10.96.0.2'), subsets, route(20)],
-    ...[pod('reviews', 'v1'), pod('reviews', 'v2'), pod('ratings', 'v1'), pod('client', 'v1')],
-    ...[slice('reviews', { v1: '10.44.0.1', v2: '10.44.0.2' }), slice('ratings', { v1: '10.44.0.3' })],
+    service('reviews', '10.96.0.1'),
+    service('ratings', '10.96.0.2'),
+    subsets,
+    route(20),
+    pod('reviews', 'v1'),
+    pod('reviews', 'v2'),
+    pod('ratings', 'v1'),
+    pod('client', 'v1'),
+    slice('reviews', { v1: '10.44.0.1', v2: '10.44.0.2' }),
+    slice('ratings', { v1: '10.44.0.3' }),
   ]);
   mesh = await openMesh({ source, historyFolder: join(folder, 'history'), workloadSecrets, log: () => undefined });
   await mesh.synced;

@@ -64,7 +64,7 @@ export function egressBootstrap(relaySocket: string): JsonObject {
 
 /** A running egress proxy. */
 export interface Egress {
-  stop(): void;
+  close(): void;
 }
 
 /** Runs the egress proxy and starts it again when it ends, after a pause that doubles up to ten seconds. */
@@ -93,7 +93,7 @@ export function startEgress(envoy: string, relaySocket: string, onEnd: (message:
   };
   run();
   return {
-    stop: () => {
+    close: () => {
       stopped = true;
       child?.kill('SIGTERM');
     },

@@ -17,8 +17,6 @@ export interface StatusParts {
   readonly startedAt: string;
   readonly stopping: boolean;
   readonly istiod: IstiodAnswer;
-  /** Host port by gateway (`namespace/name`) and Service port. */
-  readonly published: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
 /** Things that hold for every mesh on one machine and that people stumble over. */
@@ -42,7 +40,7 @@ export function meshStatus(parts: StatusParts): MeshStatus {
     startedAt: parts.startedAt,
     notes: options.allowLoopback ? [...notes, "pods may dial this machine's own loopback addresses"] : notes,
     tryThis: meshFile.tryThis,
-    gateways: gatewayStates(store, parts.published),
+    gateways: gatewayStates(store, options.published),
     pods: pods.map(podState).toSorted(byName),
     proxies: proxies.toSorted((a, b) => compare(`${a.namespace}/${a.pod}`, `${b.namespace}/${b.pod}`)),
     problems: problemsOf(store.problems(), report),
@@ -58,15 +56,15 @@ function byName(a: PodState, b: PodState): number {
   return compare(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`);
 }
 
-function gatewayStates(store: Store, published: StatusParts['published']): readonly GatewayState[] {
-  return [...published].map(([key, ports]) => {
+function gatewayStates(store: Store, published: SupervisorOptions['published']): readonly GatewayState[] {
+  return [...Map.groupBy(published, (port) => port.gateway)].map(([key, ports]) => {
     const [namespace = '', name = ''] = key.split('/');
     const service = store.get({ kind: 'Service', namespace, name })?.object as Service | undefined;
     const scheme = (port: number): string => {
-      const declared = service?.spec?.ports?.find((candidate) => candidate.port === port)?.name ?? '';
+      const declared = service?.spec.ports?.find((candidate) => candidate.port === port)?.name ?? '';
       return declared.startsWith('https') ? 'https' : declared.startsWith('http') ? 'http' : 'tcp';
     };
-    const addresses = [...ports].map(([port, host]) => ({ port, url: `${scheme(port)}://localhost:${host}` }));
+    const addresses = ports.map(({ port, hostPort }) => ({ port, url: `${scheme(port)}://localhost:${hostPort}` }));
     return { name, namespace, addresses };
   });
 }

@@ -1,4 +1,5 @@
 import { MizzenError } from '../../base/error.ts';
+import type { PublishedPort } from './gateways.ts';
 
 /** What the supervisor is told by whoever started the sandbox, as JSON in its first argument. */
 export interface SupervisorOptions {
@@ -10,6 +11,7 @@ export interface SupervisorOptions {
   readonly allowLoopback: boolean;
   /** Root folder of the program. */
   readonly programFolder: string;
+  readonly published: readonly PublishedPort[];
 }
 
 /** Reads the argument. Throws `supervisor-arguments`. */
