@@ -163,6 +163,26 @@ test('only demanded cells run: the rest waits until somebody asks', () => {
   );
 });
 
+test('demanded cells run in the order of their demands', () => {
+  const order: string[] = [];
+  const logged = defineQuery('logged', (read, key: string) => {
+    order.push(key);
+    return read.get(reach, 'a');
+  });
+  const engine = createEngine();
+  const keys = ['3', '1', '4', '2'];
+  const demands = keys.map((key) => engine.demand(logged, key));
+  engine.settle();
+  setNumbers(engine, { a: 1 });
+  engine.settle();
+  assert.deepEqual(order.splice(0), [...keys, ...keys]);
+  demands[0]?.release();
+  engine.demand(logged, '3');
+  setNumbers(engine, { a: 2 });
+  engine.settle();
+  assert.deepEqual(order, ['1', '4', '2', '3']);
+});
+
 test('reads may differ from run to run, and what is no longer read no longer wakes', () => {
   const engine = createEngine();
   setLinks(engine, { a: ['b'] });
@@ -315,7 +335,10 @@ test('a query that catches everything cannot hide that a deep one has to run fir
   });
   const engine = createEngine();
   setNumbers(engine, { fallback: 99 });
-  assert.equal(valueOf(engine.peek(deep, '2000')), 1);
+  assert.deepEqual(
+    work(engine, () => assert.equal(valueOf(engine.peek(deep, '2000')), 1)),
+    { queriesRun: 2_001 },
+  );
 });
 
 test('what is not allowed inside a query says so', () => {

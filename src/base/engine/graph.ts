@@ -118,7 +118,7 @@ export class Graph {
       if (cell.state === clean) {
         this.marked++;
         stack.push(cell);
-        cell.state = certain || isOnCycle(cell) ? dirty : maybe;
+        cell.state = certain ? dirty : maybe;
       } else if (certain) cell.state = dirty;
     };
     for (const place of places)

@@ -58,22 +58,29 @@ function changes(reach: (i: number) => readonly number[]): fc.Arbitrary<Change[]
 type Step =
   | { readonly kind: 'transact'; readonly changes: readonly Change[] }
   | { readonly kind: 'demand' | 'release' | 'peek' | 'look'; readonly at: number }
-  | { readonly kind: 'settle' | 'collect' | 'fork' }
-  | { readonly kind: 'slices'; readonly limit: number; readonly inner: readonly Step[] };
+  | { readonly kind: 'settle' | 'collect' | 'fork' | 'stop' }
+  | { readonly kind: 'slices'; readonly limit: number; readonly inner: readonly Placed[] };
 
-function steps(reach: (i: number) => readonly number[]): fc.Arbitrary<readonly { engine: number; step: Step }[]> {
+/** A step and which of the engines takes it. */
+interface Placed {
+  readonly engine: number;
+  readonly step: Step;
+}
+
+function steps(reach: (i: number) => readonly number[]): fc.Arbitrary<readonly Placed[]> {
+  const engine = fc.integer({ min: 0, max: 2 });
   const at = fc.integer({ min: 0, max: nodeCount - 1 });
   const transact = fc.record({ kind: fc.constant('transact' as const), changes: changes(reach) });
   const pointed = fc.record({ kind: fc.constantFrom('demand', 'demand', 'release', 'peek', 'look'), at });
-  const plain = fc.record({ kind: fc.constantFrom('settle', 'settle', 'settle', 'collect', 'fork') });
+  const plain = fc.record({ kind: fc.constantFrom('settle', 'settle', 'settle', 'collect', 'fork', 'stop') });
   const simple = fc.oneof(transact, transact, pointed, pointed, plain) as fc.Arbitrary<Step>;
   const slices = fc.record({
     kind: fc.constant('slices' as const),
     limit: fc.constantFrom(0, 1, 32),
-    inner: fc.array(simple, { maxLength: 8 }),
+    inner: fc.array(fc.record({ engine, step: simple }), { maxLength: 8 }),
   });
   const step = fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: slices as fc.Arbitrary<Step> });
-  return fc.array(fc.record({ engine: fc.integer({ min: 0, max: 2 }), step }), { minLength: 5, maxLength: 40 });
+  return fc.array(fc.record({ engine, step }), { minLength: 5, maxLength: 40 });
 }
 
 /** An engine, what it ought to hold, and what its listeners were told. */
@@ -175,6 +182,8 @@ function perform(subject: Subject, step: Step, subjects: Subject[]): void {
     case 'settle':
       subject.engine.settle();
       return subject.checkTold();
+    case 'stop':
+      return;
     case 'slices':
       return performInSlices(subject, step, subjects);
   }
@@ -185,14 +194,17 @@ function performInSlices(subject: Subject, how: Step & { kind: 'slices' }, subje
   const slices = subject.engine.settleSlices((queriesRun) => queriesRun >= how.limit);
   const todo = [...how.inner];
   while (slices.next().done !== true) {
-    const step = todo.shift();
-    if (step === undefined) continue;
-    if (step.kind === 'settle') {
+    const placed = todo.shift();
+    if (placed === undefined) continue;
+    const { step } = placed;
+    const other = subjects[placed.engine % subjects.length] ?? subject;
+    if (other === subject && (step.kind === 'settle' || step.kind === 'stop')) {
       slices.return();
+      if (step.kind === 'stop') return;
       subject.engine.settle();
       break;
     }
-    perform(subject, step, subjects);
+    perform(other, step, subjects);
   }
   subject.checkTold();
 }
@@ -203,7 +215,7 @@ for (const [name, reach] of [
 ] as const) {
   test(`random graphs, changes, demands, forks and slices give what a fresh engine gives, ${name}`, () => {
     fc.assert(
-      fc.property(changes(reach), steps(reach), (initial, list) => {
+      fc.property(changes(reach), steps(reach), fc.boolean(), (initial, list, settleLast) => {
         const model: Model = { items: new Map(), specs: new Map() };
         for (const change of initial) applyTo(model, change);
         const subjects = [new Subject(freshEngine(model), model)];
@@ -211,7 +223,7 @@ for (const [name, reach] of [
           const subject = subjects[engine % subjects.length];
           if (subject !== undefined) perform(subject, step, subjects);
         }
-        for (const subject of subjects) perform(subject, { kind: 'settle' }, subjects);
+        if (settleLast) for (const subject of subjects) perform(subject, { kind: 'settle' }, subjects);
         for (const subject of subjects) subject.checkFreed();
       }),
       { numRuns: runs },
