@@ -6,7 +6,7 @@ export interface Tally {
   readonly passed: number;
   /** Names of the failed tests, outermost first. */
   readonly failed: readonly string[];
-  /** Files in which no test ran; known only of those that run in a process of their own. */
+  /** Files in which no test ran; the runner itself counts such a file as one passed test. */
   readonly empty: readonly string[];
   /** Names of the skipped and `todo` tests, each with its reason. */
   readonly skipped: readonly string[];
@@ -16,19 +16,24 @@ export interface Tally {
 export default async function* tally(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   let passed = 0;
   const failed: string[] = [];
-  const empty: string[] = [];
+  const silent: string[] = [];
+  const filesWithTests = new Set<string>();
   const skipped: string[] = [];
   for await (const event of source) {
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
     const { name, details, skip, todo, file } = event.data;
+    const isFile = file !== undefined && resolve(name) === file;
+    if (file !== undefined && !isFile) filesWithTests.add(file);
     const reason = skip ?? todo;
     if (reason !== undefined && reason !== false)
       skipped.push(typeof reason === 'string' && reason !== '' ? `${name} (${reason})` : name);
-    else if (event.type === 'test:pass' && file !== undefined && resolve(name) === file) empty.push(name);
+    else if (event.type === 'test:pass' && isFile) silent.push(name);
     else if (event.type === 'test:pass') passed += details.type === 'suite' ? 0 : 1;
     else if (!isOfItsTests(event.data.details.error))
       failed.push(file === undefined ? name : `${name} (${relative(process.cwd(), file)})`);
   }
+  // In one process, a file that another one imported first has run its tests by the time its own turn comes.
+  const empty = silent.filter((name) => !filesWithTests.has(resolve(name)));
   yield JSON.stringify({ passed, failed, empty, skipped } satisfies Tally);
 }
 
