@@ -6,10 +6,8 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import type { MeshControl, MeshStatus, RunningMesh } from '../../src/local/control/protocol.ts';
 import { startMesh } from '../../src/local/supervisor/start.ts';
+import { projectFolder, startByCommand, type CommandMesh } from './by-command.ts';
 import type { LoadResult } from '../load/open-loop.ts';
-
-/** Root folder of the project. */
-export const projectFolder: string = new URL('../..', import.meta.url).pathname.replace(/\/$/u, '');
 
 /** A running mesh and the folder that it follows. */
 export interface TestMesh {
@@ -17,6 +15,8 @@ export interface TestMesh {
   readonly control: MeshControl;
   /** Folder of the YAML. */
   readonly folder: string;
+  /** The project's folder as pods see it. */
+  readonly projectFolder: string;
   /** Address of the ingress gateway's port 80, like `http://localhost:8080`. */
   gateway(): Promise<string>;
   /** Writes a file of the mesh's folder, as a user's editor would. */
@@ -28,6 +28,8 @@ export interface TestMesh {
 /** How a mesh is started for a test. */
 export interface TestMeshOptions {
   readonly mode?: 'root' | 'user';
+  /** Starts it by the program, in a process of its own, instead of within this one. */
+  readonly byCommandAs?: 'root' | 'user' | 'nobody';
   readonly allowLoopback?: boolean;
   /** Further files by name. */
   readonly files?: Readonly<Record<string, string>>;
@@ -48,20 +50,12 @@ export async function startBookinfo(options: TestMeshOptions = {}): Promise<Test
     const path = join(folder, 'mizzen.yaml');
     await writeFile(path, `${await readFile(path, 'utf8')}\n${options.meshFile}`);
   }
-  const running = await startMesh({
-    folder,
-    stateFolder,
-    name: 'test',
-    ...(options.mode === undefined ? {} : { mode: options.mode }),
-    allowLoopback: options.allowLoopback ?? false,
-    ports: { 80: 0, 443: 0 },
-    onProgress: options.onProgress ?? (() => undefined),
-    signal: new AbortController().signal,
-  });
+  const running = await start(options, { base, folder, stateFolder });
   const mesh: TestMesh = {
     running,
     control: running.control,
     folder,
+    projectFolder: 'projectFolder' in running ? running.projectFolder : projectFolder,
     gateway: async () => {
       const status = await running.control.status();
       const address = status.gateways
@@ -85,6 +79,23 @@ export async function startBookinfo(options: TestMeshOptions = {}): Promise<Test
     throw new Error(`${String(error)}\n${describe(status)}`, { cause: error });
   }
   return mesh;
+}
+
+function start(
+  options: TestMeshOptions,
+  places: { readonly base: string; readonly folder: string; readonly stateFolder: string },
+): Promise<RunningMesh | CommandMesh> {
+  if (options.byCommandAs !== undefined) return startByCommand({ ...places, as: options.byCommandAs });
+  return startMesh({
+    folder: places.folder,
+    stateFolder: places.stateFolder,
+    name: 'test',
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
+    allowLoopback: options.allowLoopback ?? false,
+    ports: { 80: 0, 443: 0 },
+    onProgress: options.onProgress ?? (() => undefined),
+    signal: new AbortController().signal,
+  });
 }
 
 function describe(status: MeshStatus): string {
@@ -151,7 +162,7 @@ async function collect(stream: PassThrough): Promise<string> {
 
 /** An open loop from within a pod, through its sidecar. */
 export async function loadFrom(mesh: TestMesh, pod: string, args: readonly string[]): Promise<LoadResult> {
-  const result = await exec(mesh, pod, ['node', join(projectFolder, 'test/load/open-loop.ts'), ...args]);
+  const result = await exec(mesh, pod, ['node', join(mesh.projectFolder, 'test/load/open-loop.ts'), ...args]);
   if (result.code !== 0) throw new Error(`the load generator failed: ${result.stderr}`);
   return JSON.parse(result.stdout) as LoadResult;
 }
