@@ -188,6 +188,7 @@ function viewRoute(read: Read, view: View, name: string): Resource | undefined {
 }
 
 function inboundResource(read: Read, inbound: Inbound, { type, name }: Named): Resource | undefined {
+  if (type === 'endpoint') return undefined;
   if (type === 'listener')
     return name === virtualInbound ? read.get(inboundListenerResource, inboundKey(inbound)) : undefined;
   const passthrough = type === 'cluster' ? inboundPassthroughCluster : inboundPassthroughRoute;
@@ -198,7 +199,7 @@ function inboundResource(read: Read, inbound: Inbound, { type, name }: Named): R
       : read.get(inboundRouteResource, { workload, port: 0, host: '', servicePort: 0 });
   }
   const port = inbound.ports.find((candidate) => inboundCluster(candidate.port) === name);
-  if (port === undefined || type === 'endpoint') return undefined;
+  if (port === undefined) return undefined;
   return type === 'cluster'
     ? read.get(inboundClusterResource, { port: port.port, protocol: port.protocol, marksSockets })
     : read.get(inboundRouteResource, { workload, port: port.port, host: port.host, servicePort: port.servicePort });

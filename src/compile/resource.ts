@@ -53,30 +53,32 @@ export function assembled(type: 'listener' | 'route', head: JsonObject, units: r
 }
 
 /**
- * The clusters and secrets that a piece of final JSON names, whoever wrote it there. Own secrets are left out: they are
- * answered at once, and nothing starts without them.
+ * The clusters, secrets and route configurations that a piece of final JSON names, whoever wrote it there.
  */
 export function needsOf(json: JsonValue): readonly Need[] {
-  const clusters = new Set<string>();
-  const secrets = new Set<string>();
-  collect(json, clusters, secrets);
-  const byName = (names: Set<string>, type: Need['type']): Need[] =>
-    [...names].toSorted().map((name) => ({ type, name }));
-  return [...byName(clusters, 'cluster'), ...byName(secrets, 'secret')];
+  const found: Found = { cluster: new Set(), secret: new Set(), route: new Set() };
+  collect(json, found);
+  return (['cluster', 'secret', 'route'] as const).flatMap((type) =>
+    [...found[type]].toSorted().map((name) => ({ type, name })),
+  );
 }
 
-function collect(value: JsonValue, clusters: Set<string>, secrets: Set<string>): void {
+type Found = Readonly<Record<Need['type'], Set<string>>>;
+
+function collect(value: JsonValue, found: Found): void {
   if (Array.isArray(value)) {
-    for (const member of value as readonly JsonValue[]) collect(member, clusters, secrets);
+    for (const member of value as readonly JsonValue[]) collect(member, found);
     return;
   }
   if (typeof value !== 'object' || value === null) return;
   const fields = value as JsonObject;
-  if (typeof fields['cluster'] === 'string') clusters.add(fields['cluster']);
-  if (fields['sds_config'] !== undefined && typeof fields['name'] === 'string') secrets.add(fields['name']);
-  for (const weighted of clustersOf(fields['weighted_clusters'])) clusters.add(weighted);
+  const { cluster, name, route_config_name: route } = fields;
+  if (typeof cluster === 'string') found.cluster.add(cluster);
+  if (fields['sds_config'] !== undefined && typeof name === 'string') found.secret.add(name);
+  if (fields['config_source'] !== undefined && typeof route === 'string') found.route.add(route);
+  for (const weighted of clustersOf(fields['weighted_clusters'])) found.cluster.add(weighted);
   for (const [key, member] of Object.entries(fields)) {
-    if (key !== 'metadata' && key !== 'filter_metadata' && member !== undefined) collect(member, clusters, secrets);
+    if (key !== 'metadata' && key !== 'filter_metadata' && member !== undefined) collect(member, found);
   }
 }
 

@@ -83,6 +83,7 @@ export interface OriginationSettings {
   readonly subjectAltNames?: readonly string[];
   readonly sni?: string;
   readonly insecureSkipVerify?: boolean;
+  readonly caCrl?: string;
 }
 
 /** File with the certificate authorities of the proxy's own system, by which SIMPLE verifies where nothing else is given. */
@@ -140,9 +141,14 @@ function serverValidation(settings: OriginationSettings, names: readonly string[
   return {
     validation_context: compact({
       trusted_ca: { filename: file === '' || file === 'system' ? systemRoots : file },
+      crl: revoked(settings.caCrl),
       match_typed_subject_alt_names: match,
     }),
   };
+}
+
+function revoked(file: string | undefined): JsonObject | undefined {
+  return file === undefined || file === '' ? undefined : { filename: file };
 }
 
 /** Matchers of certificate names; SPIFFE identities are URIs whatever the default kind. */
@@ -152,6 +158,11 @@ function sanMatchers(names: readonly string[], kind: 'URI' | 'DNS'): readonly Js
       ? [{ san_type: 'URI', matcher: { exact: name } }]
       : [{ san_type: 'DNS', matcher: { exact: name } }],
   );
+}
+
+interface CertificateFiles {
+  readonly serverCertificate?: string;
+  readonly privateKey?: string;
 }
 
 /** TLS settings of a Gateway's server. */
@@ -169,6 +180,8 @@ export interface ServerSettings {
   readonly minProtocolVersion?: string;
   readonly maxProtocolVersion?: string;
   readonly cipherSuites?: readonly string[];
+  readonly caCrl?: string;
+  readonly tlsCertificates?: readonly CertificateFiles[];
 }
 
 const versions: Readonly<Record<string, string>> = {
@@ -206,13 +219,12 @@ function serverCertificates(settings: ServerSettings): JsonObject {
   if (names.length > 0) {
     return { tls_certificate_sds_secret_configs: names.map((name) => secretRef(credentialSecret(name))) };
   }
+  const files = settings.tlsCertificates ?? [settings];
   return {
-    tls_certificates: [
-      {
-        certificate_chain: { filename: settings.serverCertificate ?? '' },
-        private_key: { filename: settings.privateKey ?? '' },
-      },
-    ],
+    tls_certificates: files.map(({ serverCertificate = '', privateKey = '' }) => ({
+      certificate_chain: { filename: serverCertificate },
+      private_key: { filename: privateKey },
+    })),
   };
 }
 
@@ -224,7 +236,13 @@ function clientValidation(settings: ServerSettings): JsonObject {
   });
   const name = settings.credentialName ?? settings.credentialNames?.[0];
   if (settings.caCertCredentialName === undefined && name === undefined) {
-    return { validation_context: { ...checks, trusted_ca: { filename: settings.caCertificates ?? '' } } };
+    return {
+      validation_context: compact({
+        ...checks,
+        trusted_ca: { filename: settings.caCertificates ?? systemRoots },
+        crl: revoked(settings.caCrl),
+      }),
+    };
   }
   const secret =
     settings.caCertCredentialName === undefined

@@ -106,7 +106,10 @@ export const ruleSelectorKeys = defineIndex(destinationRules, 'selectorKey', (ru
     policy?.loadBalancer,
     ...(policy?.portLevelSettings ?? []).map((port) => port.loadBalancer),
   ]);
-  const failover = balancers.flatMap((balancer) => balancer?.localityLbSetting?.failoverPriority ?? []);
+  const failover = balancers.flatMap((balancer) => [
+    ...(balancer?.localityLbSetting?.failoverPriority ?? []),
+    ...(balancer?.zoneAwareLbSetting?.failoverPriority ?? []),
+  ]);
   return new Set([
     ...Object.keys(rule.spec?.workloadSelector?.matchLabels ?? {}),
     ...failover.map((entry) => entry.split('=', 1)[0] ?? entry),

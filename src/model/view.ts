@@ -49,7 +49,10 @@ export interface View {
 export const viewOf = defineQuery<ProxyKey, View | undefined>('view', (read, key) => {
   const workload = read.get(workloadOf, key.pod);
   if (workload === undefined) return undefined;
-  const asked = new Set([...read.cells(sourceLabelKeys), ...read.cells(ruleSelectorKeys)]);
+  const inSettings = (read.get(meshSettings, '').localityLb?.failoverPriority ?? []).map(
+    (entry) => entry.split('=', 1)[0],
+  );
+  const asked = new Set([...read.cells(sourceLabelKeys), ...read.cells(ruleSelectorKeys), ...inSettings]);
   return {
     type: key.type,
     namespace: workload.namespace,
@@ -92,7 +95,11 @@ export interface Scope {
   /** `undefined` lets it see everything that is exported to it. */
   readonly egress: readonly EgressHost[] | undefined;
   readonly allowAny: boolean;
+  /** The service that gets what nothing else is known for; `undefined` for the address that was dialled. */
+  readonly egressProxy: EgressProxy | undefined;
 }
+
+type EgressProxy = NonNullable<NonNullable<NonNullable<Sidecar['spec']>['outboundTrafficPolicy']>['egressProxy']>;
 
 /** The scope of a view. */
 export const scopeOf = defineQuery<View, Scope>('scope', (read, view) => {
@@ -105,7 +112,8 @@ export const scopeOf = defineQuery<View, Scope>('scope', (read, view) => {
       listeners.length === 0
         ? undefined
         : listeners.flatMap((listener) => (listener.hosts ?? []).map((host) => egressHost(host, view.namespace))),
-    allowAny: mode === undefined ? outboundAllowAny : mode === 'ALLOW_ANY',
+    allowAny: mode === undefined ? outboundAllowAny : mode !== 'REGISTRY_ONLY',
+    egressProxy: sidecar?.spec?.outboundTrafficPolicy?.egressProxy,
   };
 });
 

@@ -47,7 +47,7 @@ export const serverTls = object(
         object({
           serverCertificate: yes('file of the certificate', string()),
           privateKey: yes('file of the key', string()),
-          caCertificates: yes('file of the authorities for clients', string()),
+          caCertificates: no('file of the authorities for clients', string(), 'caCertificates of the server counts'),
         }),
         { minItems: 1, maxItems: 2 },
       ),

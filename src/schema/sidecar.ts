@@ -38,9 +38,9 @@ const ingressListener = object({
 export type IngressListener = Static<typeof ingressListener>;
 
 const egressListener = object({
-  port: yes('only for this port', sidecarPort),
-  bind: yes('address to listen on', string()),
-  captureMode: withDefault('DEFAULT', yes('how traffic gets there', captureMode)),
+  port: no('only for this port', sidecarPort, 'the hosts are seen on every port'),
+  bind: no('address to listen on', string(), 'listeners follow the services'),
+  captureMode: no('how traffic gets there', captureMode, "outbound listeners follow the pod's interception"),
   hosts: required(yes('hosts that are seen, as namespace/host', list(string({ minLength: 1 }), { minItems: 1 }))),
 });
 /** What the application can call. */

@@ -1,7 +1,7 @@
 /** WorkloadEntry: a workload outside the cluster (https://istio.io/latest/docs/reference/config/networking/workload-entry/). */
 import { checkEndpoint } from './rules/service-entry.ts';
 import { istioKind, type SpecObject } from './kit/kind.ts';
-import { integer, map, object, port, string, yes, type Static } from './kit/node.ts';
+import { integer, map, no, object, port, string, yes, type Static } from './kit/node.ts';
 
 /** Fields of a workload outside the cluster. */
 export const workloadFields = {
@@ -17,7 +17,7 @@ export const workloadFields = {
     'labels of the workload',
     map(string({ format: 'labelValue' }), { maxItems: 256, key: string({ format: 'labelKey' }) }),
   ),
-  network: yes('network that it is in', string({ maxLength: 2_048 })),
+  network: no('network that it is in', string({ maxLength: 2_048 }), 'every workload is reached directly'),
   locality: yes('region/zone/subzone', string({ maxLength: 2_048 })),
   weight: yes('share of the traffic among its like', integer({ min: 0, max: 4_294_967_295 })),
   serviceAccount: yes('identity that it has', string({ maxLength: 253 })),

@@ -66,6 +66,26 @@ export function everythingOf(
   return { clusters: listed('cluster'), listeners, routes };
 }
 
+/** Every resource of a proxy, by `type name`. */
+export function resourcesOf(engine: Engine, proxy: ProxyKey): ReadonlyMap<string, Resource> {
+  const parts = partsOf(engine, proxy);
+  const found = new Map<string, Resource>();
+  const add = (type: MeshType, name: string): Resource | undefined => {
+    const part = partOf(parts, type, name);
+    const resource = part === undefined ? undefined : valueOf(engine.peek(partResource, { part, type, name }));
+    if (resource !== undefined) found.set(`${type} ${name}`, resource);
+    return resource;
+  };
+  for (const name of namesOf(engine, proxy, 'cluster')) {
+    add('cluster', name);
+    add('endpoint', name);
+  }
+  const listeners = namesOf(engine, proxy, 'listener').flatMap((name) => add('listener', name) ?? []);
+  const needs = listeners.flatMap((listener) => [...listener.needs, ...listener.units.flatMap((unit) => unit.needs)]);
+  for (const need of needs) if (need.type === 'route') add('route', need.name);
+  return found;
+}
+
 function routeNames(value: JsonValue, found = new Set<string>()): ReadonlySet<string> {
   if (typeof value !== 'object' || value === null) return found;
   for (const [key, member] of Object.entries(value)) {
@@ -73,6 +93,24 @@ function routeNames(value: JsonValue, found = new Set<string>()): ReadonlySet<st
     else if (member !== undefined) routeNames(member as JsonValue, found);
   }
   return found;
+}
+
+/** A bootstrap of these resources, with a stream that they may name and that is never opened. */
+export function bootstrapOf(clusters: readonly JsonObject[], listeners: readonly JsonObject[]): JsonObject {
+  return {
+    node: { id: 'test', cluster: 'test' },
+    dynamic_resources: {
+      ads_config: {
+        api_type: 'DELTA_GRPC',
+        transport_api_version: 'V3',
+        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+      },
+    },
+    static_resources: {
+      clusters: [{ name: 'xds', type: 'STATIC', typed_extension_protocol_options: http2 }, ...clusters],
+      listeners: [...listeners],
+    },
+  };
 }
 
 const run = promisify(execFile);
@@ -83,20 +121,7 @@ export async function validate(envoy: string, engine: Engine, proxy: ProxyKey): 
   const folder = await mkdtemp(join(tmpdir(), 'mizzen-validate-'));
   try {
     const inlined = listeners.map((listener) => inline(listener, routes));
-    const bootstrap = {
-      node: { id: 'test', cluster: 'test' },
-      dynamic_resources: {
-        ads_config: {
-          api_type: 'DELTA_GRPC',
-          transport_api_version: 'V3',
-          grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
-        },
-      },
-      static_resources: {
-        clusters: [{ name: 'xds', type: 'STATIC', typed_extension_protocol_options: http2 }, ...clusters],
-        listeners: inlined,
-      },
-    };
+    const bootstrap = bootstrapOf(clusters, inlined);
     const file = join(folder, 'envoy.json');
     await writeFile(file, JSON.stringify(bootstrap));
     await run(envoy, ['--mode', 'validate', '-c', file, '-l', 'error', '--disable-hot-restart']);

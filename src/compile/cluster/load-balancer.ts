@@ -1,16 +1,14 @@
 /** Load balancing of a cluster (https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings). */
 import type { JsonObject } from '../../base/json.ts';
 import { compact } from '../any.ts';
-import { optionalSeconds, type PortPolicy } from './policy.ts';
+import type { MeshSettings } from '../../model/settings.ts';
+import { localitySetting, optionalSeconds, type PortPolicy } from './policy.ts';
 
 type LoadBalancer = NonNullable<PortPolicy['loadBalancer']>;
 
 /** Fields of the cluster that choose an endpoint. LEAST_REQUEST where nothing is said. */
-export function loadBalancing(
-  settings: LoadBalancer | undefined,
-  outlierDetection: PortPolicy['outlierDetection'],
-): JsonObject {
-  return { ...policyFields(settings), common_lb_config: commonFields(settings, outlierDetection) };
+export function loadBalancing(policy: PortPolicy, settings: MeshSettings): JsonObject {
+  return { ...policyFields(policy.loadBalancer), common_lb_config: commonFields(policy, settings) };
 }
 
 function policyFields(settings: LoadBalancer | undefined): JsonObject {
@@ -54,12 +52,23 @@ function slowStartFields(settings: LoadBalancer | undefined): JsonObject {
 }
 
 // Envoy's panic mode would send requests to endpoints known as bad; Istio turns it off unless the user asks.
-function commonFields(settings: LoadBalancer | undefined, outlier: PortPolicy['outlierDetection']): JsonObject {
-  const distributes = (settings?.localityLbSetting?.distribute ?? []).length > 0;
+function commonFields(policy: PortPolicy, settings: MeshSettings): JsonObject {
+  const { loadBalancer, outlierDetection } = policy;
+  const zones = loadBalancer?.zoneAwareLbSetting;
+  const aware = zones !== undefined && zones.enabled !== false;
   return {
-    healthy_panic_threshold: { value: outlier?.minHealthPercent ?? 0 },
-    ...(distributes ? { locality_weighted_lb_config: {} } : {}),
+    healthy_panic_threshold: { value: outlierDetection?.minHealthPercent ?? 0 },
+    ...(aware ? { zone_aware_lb_config: compact({ min_cluster_size: zones.minClusterSize }) } : {}),
+    ...(!aware && weighsLocalities(policy, settings) ? { locality_weighted_lb_config: {} } : {}),
   };
+}
+
+// Weights of localities would disturb the choice by load where no rule is about localities (Istio).
+function weighsLocalities(policy: PortPolicy, settings: MeshSettings): boolean {
+  const setting = localitySetting(policy, settings);
+  if ((setting?.distribute ?? []).length > 0) return true;
+  const failsOver = (setting?.failover ?? []).length > 0 || (setting?.failoverPriority ?? []).length > 0;
+  return failsOver && policy.outlierDetection !== undefined;
 }
 
 /** The hash by which requests stick to an endpoint, for the routes of a cluster. */

@@ -105,7 +105,7 @@ function discovery(read: Read, parts: Parts): JsonObject {
   if (service.resolution === 'none' || policy.loadBalancer?.simple === 'PASSTHROUGH') {
     return { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
   }
-  const balancing = loadBalancing(policy.loadBalancer, policy.outlierDetection);
+  const balancing = loadBalancing(policy, settings);
   if (service.resolution === 'eds') return { type: 'EDS', eds_cluster_config: { eds_config: ads('5s') }, ...balancing };
   const name = outboundCluster(parts.port.number, parts.subset, service.host);
   return {
@@ -135,8 +135,8 @@ function assignmentOf(parts: Parts): Parameters<typeof localityEndpoints>[1] {
   return {
     key: portKey(parts),
     labels: labels ?? {},
-    locality: parts.settings.localityLb,
     policy: parts.policy,
+    settings: parts.settings,
     clientLocality: parts.view.locality,
     clientLabels: parts.view.labels,
   };

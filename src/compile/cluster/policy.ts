@@ -33,6 +33,11 @@ function override(base: PortPolicy, policy: TrafficPolicy | undefined, port: num
 
 const unlimited = 4_294_967_295;
 
+// Istio cannot tell a limit of nought from none.
+function limit(value: number | undefined): number {
+  return value === undefined || value === 0 ? unlimited : value;
+}
+
 /** Circuit breakers; without settings nothing is ever limited. */
 export function circuitBreakers(policy: PortPolicy): JsonObject {
   const { tcp, http } = policy.connectionPool ?? {};
@@ -40,10 +45,10 @@ export function circuitBreakers(policy: PortPolicy): JsonObject {
   return {
     thresholds: [
       compact({
-        max_connections: tcp?.maxConnections ?? unlimited,
-        max_pending_requests: http?.http1MaxPendingRequests ?? unlimited,
-        max_requests: http?.http2MaxRequests ?? unlimited,
-        max_retries: http?.maxRetries ?? unlimited,
+        max_connections: limit(tcp?.maxConnections),
+        max_pending_requests: limit(http?.http1MaxPendingRequests),
+        max_requests: limit(http?.http2MaxRequests),
+        max_retries: limit(http?.maxRetries),
         track_remaining: true,
         retry_budget:
           budget === undefined
@@ -98,28 +103,33 @@ type Outlier = NonNullable<PortPolicy['outlierDetection']>;
 export function outlierDetection(outlier: Outlier | undefined): JsonObject {
   if (outlier === undefined) return {};
   const split = outlier.splitExternalLocalOriginErrors === true;
+  const gatewayErrors = outlier.consecutiveGatewayErrors ?? outlier.consecutiveErrors;
   return {
     outlier_detection: compact({
-      consecutive_5xx:
-        outlier.consecutive5xxErrors ??
-        (outlier.consecutiveErrors === undefined ? undefined : outlier.consecutiveErrors),
-      enforcing_consecutive_5xx:
-        outlier.consecutive5xxErrors === undefined ? undefined : outlier.consecutive5xxErrors > 0 ? 100 : 0,
-      consecutive_gateway_failure: outlier.consecutiveGatewayErrors,
-      enforcing_consecutive_gateway_failure:
-        outlier.consecutiveGatewayErrors === undefined ? undefined : outlier.consecutiveGatewayErrors > 0 ? 100 : 0,
+      consecutive_5xx: outlier.consecutive5xxErrors,
+      enforcing_consecutive_5xx: enforcing(outlier.consecutive5xxErrors),
+      consecutive_gateway_failure: gatewayErrors,
+      enforcing_consecutive_gateway_failure: enforcing(gatewayErrors),
       split_external_local_origin_errors: split ? true : undefined,
       consecutive_local_origin_failure: split ? outlier.consecutiveLocalOriginFailures : undefined,
-      enforcing_consecutive_local_origin_failure:
-        split && outlier.consecutiveLocalOriginFailures !== undefined
-          ? outlier.consecutiveLocalOriginFailures > 0
-            ? 100
-            : 0
-          : undefined,
+      enforcing_consecutive_local_origin_failure: split ? enforcing(outlier.consecutiveLocalOriginFailures) : undefined,
       interval: optionalSeconds(outlier.interval),
       base_ejection_time: optionalSeconds(outlier.baseEjectionTime),
       max_ejection_percent: outlier.maxEjectionPercent,
       enforcing_success_rate: 0,
     }),
   };
+}
+
+// A count of nought switches that way of ejecting off.
+function enforcing(errors: number | undefined): number | undefined {
+  return errors === undefined ? undefined : errors > 0 ? 100 : 0;
+}
+
+type LocalitySetting = NonNullable<MeshSettings['localityLb']>;
+
+/** The locality setting in force: the rule's, else the mesh's; `undefined` where it is switched off. */
+export function localitySetting(policy: PortPolicy, settings: MeshSettings): LocalitySetting | undefined {
+  const setting = policy.loadBalancer?.localityLbSetting ?? settings.localityLb ?? {};
+  return setting.enabled === false ? undefined : setting;
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../base/json.ts';
 import { isHttp, isHttp2, type Protocol } from '../../model/protocol.ts';
 import type { MeshSettings } from '../../model/settings.ts';
 import { compact, typed } from '../any.ts';
-import { optionalSeconds, type PortPolicy } from './policy.ts';
+import { optionalSeconds, seconds, type PortPolicy } from './policy.ts';
 
 const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
@@ -12,20 +12,21 @@ export type Speech = 'http1' | 'http2' | 'downstream' | 'none';
 
 /** The HTTP version towards the endpoints of a port. */
 export function speechOf(protocol: Protocol, policy: PortPolicy, settings: MeshSettings): Speech {
-  if (isHttp2(protocol)) return 'http2';
-  if (protocol === 'auto') return 'downstream';
-  if (!isHttp(protocol)) return 'none';
+  if (protocol !== 'auto' && !isHttp(protocol)) return 'none';
   const http = policy.connectionPool?.http;
   if (http?.useClientProtocol === true) return 'downstream';
   const upgrade = http?.h2UpgradePolicy;
-  return upgrade === 'UPGRADE' || (settings.h2Upgrade && upgrade !== 'DO_NOT_UPGRADE') ? 'http2' : 'http1';
+  if (isHttp2(protocol) || upgrade === 'UPGRADE') return 'http2';
+  if (protocol === 'auto') return 'downstream';
+  return settings.h2Upgrade && upgrade !== 'DO_NOT_UPGRADE' ? 'http2' : 'http1';
 }
 
 /** `typed_extension_protocol_options` of a cluster; nothing where Envoy's defaults will do. */
 export function protocolOptions(speech: Speech, policy: PortPolicy): JsonObject {
   if (speech === 'none') return {};
   const common = commonOptions(policy);
-  if (speech === 'http1' && Object.keys(common).length === 0) return {};
+  const ejecting = errorCodes(policy);
+  if (speech === 'http1' && Object.keys({ ...common, ...ejecting }).length === 0) return {};
   const http2 = http2Options(policy);
   const version: JsonObject =
     speech === 'downstream'
@@ -35,7 +36,7 @@ export function protocolOptions(speech: Speech, policy: PortPolicy): JsonObject 
         : { explicit_http_config: { http_protocol_options: {} } };
   return {
     typed_extension_protocol_options: {
-      [name]: typed(name, compact({ ...version, common_http_protocol_options: common })),
+      [name]: typed(name, compact({ ...version, ...ejecting, common_http_protocol_options: common })),
     },
   };
 }
@@ -49,6 +50,21 @@ function commonOptions(policy: PortPolicy): JsonObject {
   });
 }
 
+/** Status codes that count as errors when endpoints are left out, in place of 5xx. */
+function errorCodes(policy: PortPolicy): JsonObject {
+  const codes = policy.outlierDetection?.outlierDetectionHttpErrorCodes ?? [];
+  const [first, ...others] = codes.map((code) => ({
+    http_response_headers_match: { headers: [{ name: ':status', string_match: { exact: String(code) } }] },
+  }));
+  if (first === undefined) return {};
+  return {
+    outlier_detection: { error_matcher: others.length === 0 ? first : { or_match: { rules: [first, ...others] } } },
+  };
+}
+
+// Envoy refuses pings without one.
+const pingTimeoutMs = 5_000;
+
 function http2Options(policy: PortPolicy): JsonObject {
   const http = policy.connectionPool?.http;
   const keepalive = http?.http2KeepAlive;
@@ -57,7 +73,10 @@ function http2Options(policy: PortPolicy): JsonObject {
     connection_keepalive:
       keepalive === undefined
         ? undefined
-        : compact({ interval: optionalSeconds(keepalive.interval), timeout: optionalSeconds(keepalive.timeout) }),
+        : compact({
+            interval: optionalSeconds(keepalive.interval),
+            timeout: seconds(keepalive.timeout, pingTimeoutMs),
+          }),
   });
 }
 

@@ -25,8 +25,8 @@ export const assignment = defineQuery<ClusterKey, Resource | undefined>('assignm
   const endpoints = localityEndpoints(read, {
     key: { source: service.source, host: service.host, port: key.port },
     labels,
-    locality: read.get(meshSettings, '').localityLb,
     policy,
+    settings: read.get(meshSettings, ''),
     clientLocality: key.view.locality,
     clientLabels: key.view.labels,
   });

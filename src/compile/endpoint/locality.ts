@@ -5,16 +5,15 @@ import { endpointsOf, type Endpoint, type PortKey } from '../../model/endpoint.t
 import type { MeshSettings } from '../../model/settings.ts';
 import { selects } from '../../model/visibility.ts';
 import { compact } from '../any.ts';
-import type { PortPolicy } from '../cluster/policy.ts';
+import { localitySetting, type PortPolicy } from '../cluster/policy.ts';
 
 /** Which endpoints, for which client. */
 export interface LocalityQuestion {
   readonly key: PortKey;
   /** Labels of the subset; empty for all. */
   readonly labels: Readonly<Record<string, string>>;
-  /** The mesh's setting, where the rule has none. */
-  readonly locality: MeshSettings['localityLb'];
   readonly policy: PortPolicy;
+  readonly settings: MeshSettings;
   /** `region/zone/subzone` of the client; empty if unknown. */
   readonly clientLocality: string;
   /** Labels of the client that failover priorities name. */
@@ -55,24 +54,34 @@ function grouped(endpoints: readonly Endpoint[]): readonly Group[] {
 }
 
 function prioritise(endpoints: readonly Endpoint[], question: LocalityQuestion): readonly Group[] {
-  const setting = question.policy.loadBalancer?.localityLbSetting ?? question.locality;
+  const { policy, settings, clientLocality, clientLabels = {} } = question;
+  const zones = policy.loadBalancer?.zoneAwareLbSetting;
+  const zoneAware = zones !== undefined && zones.enabled !== false;
+  const setting = zoneAware ? zones : localitySetting(policy, settings);
   const groups = grouped(endpoints);
-  if (setting?.enabled === false) return groups;
-  const distribution = (setting?.distribute ?? []).find((rule) =>
-    localityMatches(rule.from ?? '', question.clientLocality),
-  );
-  if (distribution !== undefined && question.clientLocality !== '') return distributed(groups, distribution.to ?? {});
+  if (setting === undefined) return groups;
+  const distribution = zoneAware ? undefined : distributionOf(localitySetting(policy, settings), clientLocality);
+  if (distribution !== undefined) return distributed(groups, distribution);
   // Failing over needs to know who fails: Istio ignores localities without outlier detection.
-  if (question.policy.outlierDetection === undefined) return groups;
-  const failover = setting?.failoverPriority ?? [];
-  if (failover.length > 0) return byLabels(endpoints, failover, question.clientLabels ?? {});
-  if (question.clientLocality === '') return groups;
+  if (policy.outlierDetection === undefined) return groups;
+  const { failover = [], failoverPriority = [] } = setting;
+  const client = { locality: clientLocality, labels: clientLabels };
+  const ranked = failoverPriority.length === 0 ? groups : byLabels(endpoints, failoverPriority, client);
+  if (clientLocality === '' || (failoverPriority.length > 0 && failover.length === 0)) return contiguous(ranked);
   return contiguous(
-    groups.map((group) => ({
-      ...group,
-      priority: distance(group.locality, question.clientLocality, setting?.failover ?? []),
-    })),
+    ranked.map((group) => {
+      const far = distance(group.locality, clientLocality, failover);
+      // Envoy itself prefers the zone among the endpoints of the region, so they are one priority.
+      return { ...group, priority: group.priority * 5 + (zoneAware && far < 3 ? 0 : far) };
+    }),
   );
+}
+
+type Distribution = Readonly<Record<string, number>>;
+
+function distributionOf(setting: ReturnType<typeof localitySetting>, clientLocality: string): Distribution | undefined {
+  if (clientLocality === '') return undefined;
+  return (setting?.distribute ?? []).find((rule) => localityMatches(rule.from ?? '', clientLocality))?.to;
 }
 
 function localityMatches(pattern: string, locality: string): boolean {
@@ -109,19 +118,29 @@ function contiguous(groups: readonly Group[]): readonly Group[] {
 function byLabels(
   endpoints: readonly Endpoint[],
   failover: readonly string[],
-  client: Readonly<Record<string, string>>,
+  client: { readonly locality: string; readonly labels: Readonly<Record<string, string>> },
 ): readonly Group[] {
+  const own = { ...topology(client.locality), ...client.labels };
   const priorityOf = (endpoint: Endpoint): number => {
+    const labels: Readonly<Record<string, string>> = { ...topology(endpoint.locality), ...endpoint.labels };
     const missed = failover.findIndex((entry) => {
       const [label = '', value] = entry.split('=', 2);
-      return endpoint.labels[label] !== (value ?? client[label]);
+      return labels[label] !== (value ?? own[label]);
     });
     return missed === -1 ? 0 : failover.length - missed;
   };
   const byPriority = Map.groupBy(endpoints, priorityOf);
-  return contiguous(
-    [...byPriority].flatMap(([priority, members]) => grouped(members).map((group) => ({ ...group, priority }))),
-  );
+  return [...byPriority].flatMap(([priority, members]) => grouped(members).map((group) => ({ ...group, priority })));
+}
+
+/** Labels under which a locality can be named among the failover priorities. */
+function topology(locality: string): Readonly<Record<string, string>> {
+  const [region = '', zone = '', subzone = ''] = locality.split('/');
+  return {
+    'topology.kubernetes.io/region': region,
+    'topology.kubernetes.io/zone': zone,
+    'topology.istio.io/subzone': subzone,
+  };
 }
 
 function localityJson(locality: string): JsonObject | undefined {

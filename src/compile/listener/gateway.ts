@@ -83,7 +83,7 @@ function httpServer(settings: MeshSettings, server: IngressServer): JsonObject {
     filters: [
       httpManager({
         role: 'gateway',
-        statPrefix: `outbound_${nameOf(server)};`,
+        statPrefix: server.server.name ?? `outbound_${nameOf(server)};`,
         routeName: routeNameOf(server),
         settings,
       }),

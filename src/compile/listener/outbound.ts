@@ -4,13 +4,14 @@ import type { JsonObject } from '../../base/json.ts';
 import { isTls } from '../../model/protocol.ts';
 import { routeRuleFor } from '../../model/rules.ts';
 import { meshSettings, type MeshSettings } from '../../model/settings.ts';
-import { scopeOf, type View } from '../../model/view.ts';
+import type { View } from '../../model/view.ts';
 import type { Resource } from '../../proto/resource.ts';
 import { compact } from '../any.ts';
-import { alpn, blackHoleCluster, outboundRoute, passthroughCluster, ports, virtualOutbound } from '../names.ts';
+import { alpn, blackHoleCluster, outboundRoute, ports, virtualOutbound } from '../names.ts';
 import { assembled, unitOf } from '../resource.ts';
 import type { RouteScope } from '../route/http-route.ts';
 import { chainMatch, serviceChain, tcpChains, tlsChains, withoutRepeats, type L4Chain } from '../route/l4-route.ts';
+import { unknownTarget } from '../route/unknown-target.ts';
 import { httpManager } from './http.ts';
 import { listenerPlan, outboundPlan, type Behind, type ListenerPlan } from './outbound-plan.ts';
 import { inspectionLimit, inspectors, socketAddress, tcpTo } from './parts.ts';
@@ -30,7 +31,7 @@ export const virtualOutboundResource = defineQuery<View, Resource>('virtual outb
       filter_chain_match: { destination_port: ports.outbound },
       filters: [tcpTo(blackHoleCluster, settings)],
     },
-    { name: 'virtualOutbound-catchall-tcp', filters: [tcpTo(unknownTarget(read, view), settings)] },
+    { name: 'virtualOutbound-catchall-tcp', filters: [tcpTo(unknownCluster(read, view), settings)] },
   ];
   return assembled(
     'listener',
@@ -45,8 +46,8 @@ export const virtualOutboundResource = defineQuery<View, Resource>('virtual outb
   );
 });
 
-function unknownTarget(read: Read, view: View): string {
-  return read.get(scopeOf, view).allowAny ? passthroughCluster : blackHoleCluster;
+function unknownCluster(read: Read, view: View): string {
+  return read.get(unknownTarget, view) ?? blackHoleCluster;
 }
 
 /** One outbound listener by name; `undefined` if the view has none of that name. */
@@ -73,7 +74,7 @@ export const outboundListenerResource = defineQuery<
       ...inspectionLimit(settings),
       default_filter_chain: everythingElse
         ? undefined
-        : { name: 'PassthroughFilterChain', filters: [tcpTo(unknownTarget(read, view), settings)] },
+        : { name: 'PassthroughFilterChain', filters: [tcpTo(unknownCluster(read, view), settings)] },
     }),
     chains.map((chain) => unitOf('listener', chain)),
   );

@@ -7,15 +7,16 @@ import { isHttp } from '../../model/protocol.ts';
 import { routedHosts, routeRuleFor } from '../../model/rules.ts';
 import type { MeshService } from '../../model/service.ts';
 import { meshSettings } from '../../model/settings.ts';
-import { scopeOf, serviceByHost, visibleServices, type View } from '../../model/view.ts';
+import { serviceByHost, visibleServices, type View } from '../../model/view.ts';
 import type { Resource, Unit } from '../../proto/resource.ts';
 import { compact } from '../any.ts';
 import { hashPolicy } from '../cluster/load-balancer.ts';
 import { clusterPolicy } from '../cluster/outbound.ts';
-import { outboundCluster, outboundRoute, passthroughCluster, virtualHostName } from '../names.ts';
+import { outboundCluster, outboundRoute, virtualHostName } from '../names.ts';
 import { assembled, unitOf } from '../resource.ts';
 import { httpRoutes, type RouteScope } from './http-route.ts';
 import { retryPolicy } from './retry.ts';
+import { unknownTarget } from './unknown-target.ts';
 
 /** Names a route configuration: all hosts of a port, or one sniffed service. */
 export interface OutboundRouteKey {
@@ -156,10 +157,11 @@ function shortNames(host: string, namespace: string): readonly string[] {
 
 /** Where requests for unknown hosts go: to the address that was dialled, or nowhere. */
 const catchAllUnit = defineQuery<View, Unit>('catch-all virtual host', (read, view) => {
-  const { allowAny } = read.get(scopeOf, view);
-  const route: JsonObject = allowAny
-    ? { name: 'allow_any', match: { prefix: '/' }, route: { cluster: passthroughCluster, timeout: '0s' } }
-    : { name: 'block_all', match: { prefix: '/' }, direct_response: { status: 502 } };
-  const name = allowAny ? 'allow_any' : 'block_all';
+  const cluster = read.get(unknownTarget, view);
+  const name = cluster === undefined ? 'block_all' : 'allow_any';
+  const route: JsonObject =
+    cluster === undefined
+      ? { name, match: { prefix: '/' }, direct_response: { status: 502 } }
+      : { name, match: { prefix: '/' }, route: { cluster, timeout: '0s' } };
   return unitOf('route', { name, domains: ['*'], routes: [route], include_request_attempt_count: true });
 });
