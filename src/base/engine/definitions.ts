@@ -2,7 +2,10 @@
 import { deepEqual } from '../json.ts';
 import type { Outcome } from './outcome.ts';
 
-/** A query's key: a string, or plain JSON identified by its canonical text (never by identity). */
+/**
+ * A query's key: a string (not beginning with NUL), or plain JSON that nobody changes afterwards, identified by its
+ * canonical text and never by identity. A string is faster.
+ */
 export type QueryKey = string | object;
 
 /** A family of inputs, each with a key. Values are plain data and are treated as frozen from the moment they are set. */

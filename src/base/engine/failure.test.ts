@@ -44,6 +44,18 @@ test('the same failure again wakes nobody', () => {
   assert.deepEqual(told, ['a < b: b is negative']);
 });
 
+test('the same failure by another way is another one', () => {
+  const engine = createEngine();
+  setLinks(engine, { a: ['b'], b: ['c'], c: ['e'], d: ['e'] });
+  setNumbers(engine, { e: -1 });
+  const told: string[] = [];
+  engine.demand(reach, 'a', (outcome) => told.push(failureText(outcome)));
+  engine.settle();
+  setLinks(engine, { b: ['d'] });
+  engine.settle();
+  assert.deepEqual(told, ['a < b < c < e: e is negative', 'a < b < d < e: e is negative']);
+});
+
 test('what is thrown need not be an error, and an error thrown in answer to a failure begins anew', () => {
   const odd = defineQuery('odd', (read, key: string) => {
     if (key === 'text') throw 'just text'; // oxlint-disable-line typescript/only-throw-error -- it is what is tested

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createEngine, defineQuery, type Demand, type Engine } from './index.ts';
+import { createEngine, defineIndex, defineQuery, type Demand, type Engine } from './index.ts';
 import { failureText, links, numbers, reach, setLinks, setNumbers, valueOf, work } from './test-reach.ts';
 
 /** A demand that writes down what it is told. */
@@ -264,6 +264,53 @@ test('a fork takes over nothing that is out of date, and cuts off where its own 
   const stale = engine.fork();
   assert.equal(valueOf(stale.peek(above, 'a')), 'parity 0');
   assert.equal(stale.stats().adopted, 0);
+});
+
+test('index cells are isolated between forks, those read before and those not', () => {
+  const big = defineIndex(numbers, 'numbers by size', (number) => [number > 5 ? 'big' : 'small']);
+  const members = defineQuery('members', (read, cell: string) => [...read.cells(big), ...read.cell(big, cell)]);
+  for (const readBefore of [true, false]) {
+    const engine = createEngine();
+    setNumbers(engine, { a: 1, b: 9 });
+    if (readBefore) engine.peek(members, 'big');
+    const fork = engine.fork();
+    setNumbers(fork, { c: 8 });
+    setNumbers(engine, { a: undefined, d: 7 });
+    setNumbers(fork, { b: undefined });
+    assert.deepEqual(valueOf(engine.peek(members, 'big')), ['big', 9, 7]);
+    assert.deepEqual(valueOf(fork.peek(members, 'big')), ['big', 'small', 8]);
+    assert.deepEqual(valueOf(fork.peek(members, 'small')), ['big', 'small', 1]);
+  }
+});
+
+test('what a fork has compared counts no more once the other engine has changed or freed the cell', () => {
+  const parity = defineQuery('parity', (read, key: string) => (read.input(numbers, key) ?? 0) % 2);
+  const top = defineQuery('top', (read, key: string) => {
+    return `${key} ${read.input(numbers, 'x')} ${read.get(parity, 'a')} ${read.input(numbers, 'c')}`;
+  });
+  for (const how of ['changed', 'freed']) {
+    const first = createEngine();
+    setNumbers(first, { x: 1, a: 1, c: 1 });
+    const second = first.fork();
+    setNumbers(second, { unrelated: 1 });
+    setNumbers(first, { x: 5 });
+    first.demand(top, 'k');
+    first.settle();
+    const demand = second.demand(top, 'k');
+    second.settle();
+    const fork = second.fork();
+    setNumbers(fork, { a: 3 });
+    const own = fork.demand(top, 'k');
+    const slices = fork.settleSlices();
+    // The parity has run and is the same; x, which comes before it, has been compared.
+    assert.equal(slices.next().done, false);
+    assert.equal(fork.stats().queriesRun, 1);
+    if (how === 'changed') setNumbers(second, { x: 2 });
+    else demand.release();
+    second.settle();
+    while (slices.next().done !== true);
+    assert.equal(valueOf(own.outcome), 'k 1 1 1', how);
+  }
 });
 
 test('diagnostics belong to the cell that reports, are gathered from below once, and go when it runs again', () => {

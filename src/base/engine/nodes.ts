@@ -85,13 +85,9 @@ export function linkReads(cell: Cell, reads: readonly Node[], dropped: (node: No
   if (old.length === reads.length && old.every((node, i) => node === reads[i])) return;
   // What was pushed together has room to spare; a copy has none.
   cell.reads = reads.length === 0 ? noReads : reads.slice();
-  if (old.length === 0) {
-    for (const node of reads) node.readers = bagAdd(node.readers, cell);
-    return;
-  }
+  for (const node of reads) node.readers = bagAdd(node.readers, cell);
+  if (old.length === 0) return;
   const kept = new Set(reads);
-  const before = new Set(old);
-  for (const node of reads) if (!before.has(node)) node.readers = bagAdd(node.readers, cell);
   for (const node of old) {
     if (kept.has(node)) continue;
     node.readers = bagRemove(node.readers, cell);

@@ -6,6 +6,7 @@ import { byText, changeGroup, emptyGroup, type Group } from './group.ts';
 import { LayeredMap } from './layered-map.ts';
 
 const keys = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+const manyKeys = Array.from({ length: 24 }, (_, i) => `k${i}`);
 
 test('a bag holds what a set holds', () => {
   const things = Array.from({ length: 14 }, (_, i) => ({ i }));
@@ -32,12 +33,14 @@ test('a layered map and its forks each hold what a map of their own holds', () =
   const step = fc.record({
     at: fc.nat(5),
     act: fc.constantFrom('set', 'set', 'delete', 'fork'),
-    key: keys,
+    key: fc.constantFrom(...manyKeys),
     value: fc.nat(9),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (list) => {
-      const pairs = [{ layered: new LayeredMap<number>(), plain: new Map<string, number>() }];
+      // Full at the start, so that layers of different sizes come about.
+      const full = manyKeys.map((key) => [key, -1] as const);
+      const pairs = [{ layered: new LayeredMap<number>(new Map(full)), plain: new Map<string, number>(full) }];
       for (const { at, act, key, value } of list) {
         const pair = pairs[at % pairs.length];
         if (pair === undefined) continue;
@@ -47,7 +50,11 @@ test('a layered map and its forks each hold what a map of their own holds', () =
         } else if (act === 'delete') {
           pair.layered.delete(key);
           pair.plain.delete(key);
-        } else if (pairs.length < 6) pairs.push({ layered: pair.layered.fork(), plain: new Map(pair.plain) });
+        } else
+          pairs[pairs.length < 6 ? pairs.length : value % 6] = {
+            layered: pair.layered.fork(),
+            plain: new Map(pair.plain),
+          };
         for (const { layered, plain } of pairs) {
           const entries = [...layered.entries()];
           assert.equal(entries.length, plain.size);
