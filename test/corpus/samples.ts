@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { check, kindOf, type KubeObject } from '../../src/schema/index.ts';
 import { failed, passed, unsupported, type CorpusCase, type Outcome } from './case.ts';
 import { readJson, recordOf, textOf } from './json.ts';
-import { translate } from './translate.ts';
+import { isTranslatable, translate } from './translate.ts';
 import { violationText } from './validation.ts';
 import { documentsOf } from './yaml.ts';
 
@@ -61,9 +61,8 @@ function objectCase(document: unknown, name: string): CorpusCase {
 }
 
 function runTranslation(documents: readonly unknown[]): Outcome {
-  if (translate === undefined) return unsupported('nothing translates samples yet');
   const known = documents.filter((document): document is KubeObject => isKnown(document));
-  if (known.length === 0) return unsupported('the file has no object of a kind that is read');
+  if (!isTranslatable(known)) return unsupported('the file has no object of a kind that is translated');
   const trouble = translate(known);
   return trouble === undefined ? passed : failed(trouble);
 }

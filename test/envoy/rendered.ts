@@ -113,15 +113,22 @@ export function bootstrapOf(clusters: readonly JsonObject[], listeners: readonly
   };
 }
 
+/** Everything that a proxy is sent as one static bootstrap, routes within their listeners. */
+export function renderedProxy(engine: Engine, proxy: ProxyKey): JsonObject {
+  const { clusters, listeners, routes } = everythingOf(engine, proxy);
+  return bootstrapOf(
+    clusters,
+    listeners.map((listener) => inline(listener, routes)),
+  );
+}
+
 const run = promisify(execFile);
 
 /** Envoy's word on a proxy's resources: an empty text if it takes them. Nothing is opened or dialled. */
 export async function validate(envoy: string, engine: Engine, proxy: ProxyKey): Promise<string> {
-  const { clusters, listeners, routes } = everythingOf(engine, proxy);
+  const bootstrap = renderedProxy(engine, proxy);
   const folder = await mkdtemp(join(tmpdir(), 'mizzen-validate-'));
   try {
-    const inlined = listeners.map((listener) => inline(listener, routes));
-    const bootstrap = bootstrapOf(clusters, inlined);
     const file = join(folder, 'envoy.json');
     await writeFile(file, JSON.stringify(bootstrap));
     await run(envoy, ['--mode', 'validate', '-c', file, '-l', 'error', '--disable-hot-restart']);
