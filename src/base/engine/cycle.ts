@@ -1,6 +1,6 @@
 import { byText } from './group.ts';
 import { nameOf, type Cell } from './nodes.ts';
-import { cellText, type CellName, type Failure } from './outcome.ts';
+import { cellText, sameCycle, type CellName, type Failure } from './outcome.ts';
 
 /** Cells that a message names before it only counts the rest. */
 const namedLimit = 20;
@@ -33,9 +33,15 @@ function pathTo(last: Cell, first: Cell, cameFrom: ReadonlyMap<Cell, Cell>): rea
   return [first, ...path.reverse()];
 }
 
+/** The cycle as one of the cells had it before, so that the comparison of their failures is one of identity. */
+function knownCycle(cells: readonly Cell[], cycle: readonly CellName[]): readonly CellName[] {
+  const known = new Set(cells.map(({ outcome }) => (outcome?.kind === 'failure' ? outcome.cycle : undefined)));
+  return [...known].find((one) => sameCycle(one, cycle)) ?? cycle;
+}
+
 /** The failures of cells that reach each other, one for each; they say the same. */
 export function cycleFailures(cells: readonly Cell[]): readonly Failure[] {
-  const cycle: readonly CellName[] = findCycle(cells).map(nameOf);
+  const cycle = knownCycle(cells, findCycle(cells).map(nameOf));
   const named = cycle.slice(0, namedLimit).map(cellText);
   const rest = cycle.length - named.length;
   const text = [...named, ...(rest > 0 ? [`${rest} more`] : []), named[0] ?? ''].join(' → ');

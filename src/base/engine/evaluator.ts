@@ -3,7 +3,7 @@ import { sameRead, type Ancestor, findClean } from './adopt.ts';
 import { bagEach } from './bag.ts';
 import { cycleFailures } from './cycle.ts';
 import type { Graph } from './graph.ts';
-import { clean, dirty, maybe, nameOf, noReads, provisional, sameOutcome } from './nodes.ts';
+import { clean, dirty, isOnCycle, maybe, nameOf, noReads, provisional, sameOutcome } from './nodes.ts';
 import type { Cell } from './nodes.ts';
 import { failureOf, type Failure, type Outcome } from './outcome.ts';
 import { Run, type RunHost } from './run.ts';
@@ -269,7 +269,8 @@ export class Evaluator implements RunHost {
   #adopt(run: Run, nearest: Ancestor): boolean {
     const cell = run.target;
     const found = findClean(nearest, cell);
-    if (found === undefined || found.cell.outcome === undefined) {
+    // Equal reads do not make a cycle: the way back to the cell may be gone here.
+    if (found === undefined || found.cell.outcome === undefined || isOnCycle(found.cell)) {
       run.adopting = Infinity;
       return false;
     }

@@ -193,3 +193,36 @@ test('cells left on a cycle by the one through which they were read are freed', 
   engine.settle();
   assert.equal(engine.stats().cellsAlive, 1);
 });
+
+test('a cell leaves a cycle although nothing that it reads has changed, in the engine and in a fork', () => {
+  const engine = createEngine();
+  // "a" reads itself and so fails the same, whether "b" stands on a cycle with it or not.
+  setLinks(engine, { a: ['a'], b: ['a'] });
+  const both = defineQuery('both', (read: Read, key: string): number => {
+    for (const other of read.input(links, key) ?? []) read.attempt(both as typeof reach, other);
+    return 1;
+  });
+  const demand = engine.demand(both, 'b');
+  setLinks(engine, { a: ['a', 'c'], c: ['b'] });
+  engine.settle();
+  assert.equal(failureText(demand.outcome), 'b: cycle: both(a) → both(a)');
+  const fork = engine.fork();
+  setLinks(fork, { c: [] });
+  assert.equal(failureText(fork.peek(both, 'b')), 'value 1');
+  setLinks(engine, { c: [] });
+  engine.settle();
+  assert.equal(failureText(demand.outcome), 'value 1');
+});
+
+test('a cycle that says the same but goes elsewhere is another one', () => {
+  const engine = createEngine();
+  const chain = Array.from({ length: 40 }, (_, i) => `${100 + i}`);
+  setLinks(engine, Object.fromEntries(chain.map((key, i) => [key, [chain[(i + 1) % 40] ?? '']])));
+  const demand = engine.demand(reach, '100');
+  engine.settle();
+  setLinks(engine, { 129: ['x'], x: ['131'] });
+  engine.settle();
+  const { outcome } = demand;
+  assert.ok(outcome.kind === 'failure');
+  assert.equal(outcome.cycle?.[30]?.key, 'x');
+});

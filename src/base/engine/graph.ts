@@ -118,7 +118,8 @@ export class Graph {
       if (cell.state === clean) {
         this.marked++;
         stack.push(cell);
-        cell.state = certain ? dirty : maybe;
+        // A cell may leave a cycle although none of its own reads has changed: then the way back to it has.
+        cell.state = certain || isOnCycle(cell) ? dirty : maybe;
       } else if (certain) cell.state = dirty;
     };
     for (const place of places)

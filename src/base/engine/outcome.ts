@@ -1,5 +1,7 @@
 /** What a cell holds after it ran: a value, or the failure of the query that threw. */
 
+import { canonicalJson } from '../json.ts';
+
 /** Names a cell: its query's name and the key it was read with. */
 export interface CellName {
   readonly query: string;
@@ -50,7 +52,7 @@ export function failureCells(failure: Failure): readonly CellName[] {
 
 /** `query(key)`, as messages write it. */
 export function cellText(cell: CellName): string {
-  return `${cell.query}(${typeof cell.key === 'string' ? cell.key : JSON.stringify(cell.key)})`;
+  return `${cell.query}(${typeof cell.key === 'string' ? cell.key : canonicalJson(cell.key)})`;
 }
 
 /** The failure of a cell whose query threw. */
@@ -70,9 +72,19 @@ export function sameFailure(a: Failure, b: Failure): boolean {
   while (left !== right) {
     if (left === undefined || right === undefined) return false;
     if (left.message !== right.message || cellText(left.cell) !== cellText(right.cell)) return false;
-    if ((left.cycle === undefined) !== (right.cycle === undefined)) return false;
+    if (!sameCycle(left.cycle, right.cycle)) return false;
     left = left.below;
     right = right.below;
   }
   return true;
+}
+
+/** True if both name the same cells in the same order, or both are no cycle. */
+export function sameCycle(a: Failure['cycle'], b: Failure['cycle']): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  return a.every((cell, i) => {
+    const other = b[i];
+    return other !== undefined && cellText(cell) === cellText(other);
+  });
 }
