@@ -163,6 +163,19 @@ describe('files', { timeout: 60_000 }, () => {
       }
       assert.ok(received.batches.every((batch) => batch.removed.length === 0));
     }));
+  test('a file that never comes to rest is read all the same', () =>
+    world(async (folder, open) => {
+      const received = open();
+      await received.synced;
+      const path = join(folder, 'a.yaml');
+      let at = 0;
+      const timer = setInterval(() => void writeFile(path, document('a', `${++at}`)), 3);
+      await received.until(({ objects }) => objects.size === 1);
+      const first = JSON.stringify(values(received));
+      await received.until((now) => JSON.stringify(values(now)) !== first);
+      clearInterval(timer);
+      assert.ok(received.batches.every((batch) => batch.removed.length === 0));
+    }));
   test('two definitions: the first path wins, and both places are told', () =>
     world(async (folder, open) => {
       await writeFile(join(folder, 'b.yaml'), document('x', 'second'));

@@ -48,6 +48,8 @@ interface Reading {
   readonly claims: Claims;
   readonly watches: FolderWatches;
   readonly known: Map<string, Known>;
+  /** Since when a file is being written whenever it is read. */
+  readonly unsettled: Map<string, number>;
 }
 
 /**
@@ -66,6 +68,7 @@ export function createFileSource(options: FileSourceOptions): Source {
     claims: createClaims(maxWaitMs),
     watches: createFolderWatches(() => loop.soon(), options.watchFolder),
     known: new Map(),
+    unsettled: new Map(),
   };
   const { promise: synced, resolve: markSynced } = Promise.withResolvers<void>();
   return {
@@ -77,7 +80,7 @@ export function createFileSource(options: FileSourceOptions): Source {
         const { batch, dueMs } = reading.claims.take(Date.now());
         if (batch !== undefined) listener(batch);
         if (look.complete) markSynced();
-        const waits = [dueMs === undefined ? Infinity : Math.max(1, dueMs - Date.now()), look.againMs ?? Infinity];
+        const waits = [dueMs === undefined ? Infinity : Math.max(1, dueMs - Date.now()), look.againMs];
         return Math.min(...waits);
       });
     },
@@ -96,7 +99,7 @@ function baseOf(root: string): string {
 async function readChanges(
   reading: Reading,
   stopped: () => boolean,
-): Promise<{ readonly complete: boolean; readonly againMs: number | undefined }> {
+): Promise<{ readonly complete: boolean; readonly againMs: number }> {
   const { watches, known, claims } = reading;
   const walk = walkFiles(reading.roots, {
     watch: (folder, id) => watches.ensure(folder, id),
@@ -104,49 +107,45 @@ async function readChanges(
   });
   watches.keepOnly(walk.folders);
   const changed = [...walk.files].filter(([path, file]) => known.get(path)?.stamp !== file.stamp);
-  const unsettled = await inGroups(changed, 16, stopped, ([path, file]) => readFile(reading, path, file));
+  const soonestMs = await inGroups(changed, 16, stopped, ([path, file]) => readFile(reading, path, file));
   for (const path of known.keys()) {
     if (walk.truncated || walk.files.has(path) || isBelowFailure(path, walk.failures)) continue;
     known.delete(path);
+    reading.unsettled.delete(path);
     claims.setFile(relative(reading.base, path), undefined);
   }
   claims.setProblems('', looseProblems(reading, walk));
   const absent = reading.roots.some((root) => walk.failures.has(root));
-  const againMs = unsettled
-    ? quietMs
-    : absent
-      ? absentMs
-      : watches.failure() === undefined
-        ? undefined
-        : (reading.options.pollMs ?? 1000);
-  return { complete: !absent && !stopped(), againMs };
+  const waits = [soonestMs, absent ? absentMs : Infinity];
+  if (watches.failure() !== undefined) waits.push(reading.options.pollMs ?? 1000);
+  return { complete: !absent && !stopped(), againMs: Math.min(...waits) };
 }
 
-/** Reads, parses and claims one file; true if it is to be read again soon. */
-async function readFile(reading: Reading, path: string, found: FoundFile): Promise<boolean> {
+/** Reads, parses and claims one file; after how many milliseconds it has to be looked at again. */
+async function readFile(reading: Reading, path: string, found: FoundFile): Promise<number> {
   const file = relative(reading.base, path);
   const before = reading.known.get(path);
   const result = await readWhole(path, found);
-  if (result.kind === 'gone') return true;
-  const fresh = Date.now() - found.modifiedMs < coarseTimeMs;
-  const stamp = fresh || result.kind === 'unsettled' ? '' : found.stamp;
-  if (result.kind === 'unsettled' && Date.now() - found.modifiedMs < maxWaitMs) return true;
+  if (result.kind === 'gone') return quietMs;
+  const nowMs = Date.now();
+  if (result.kind === 'content' && !result.settled) {
+    const sinceMs = reading.unsettled.get(path) ?? nowMs;
+    reading.unsettled.set(path, sinceMs);
+    if (nowMs - sinceMs < maxWaitMs) return quietMs;
+  } else reading.unsettled.delete(path);
+  const proven = nowMs - found.modifiedMs >= coarseTimeMs && !reading.unsettled.has(path);
+  const stamp = proven ? found.stamp : '';
   if (result.kind === 'content') {
     const parsed = await reading.parser.parse(result.bytes, before?.parsed);
     reading.known.set(path, { stamp, parsed });
     if (!isSame(parsed, before?.parsed)) reading.claims.setFile(file, contentOf(file, parsed, reading.options.scopeOf));
-  } else if (result.kind === 'unreadable') {
+  } else {
     reading.known.set(path, { stamp, parsed: undefined });
-    const problem = {
-      level: 'error',
-      file,
-      line: 1,
-      column: 1,
-      message: `the file cannot be read: ${result.reason}`,
-    } as const;
+    const message = `the file cannot be read: ${result.reason}`;
+    const problem = { level: 'error', file, line: 1, column: 1, message } as const;
     reading.claims.setFile(file, { objects: [], problems: [problem] });
   }
-  return stamp === '';
+  return proven ? Infinity : coarseTimeMs;
 }
 
 function contentOf(file: string, parsed: ParsedFile, scopeOf: ScopeOf): FileContent {
@@ -176,23 +175,26 @@ function isSame(parsed: ParsedFile, before: ParsedFile | undefined): boolean {
 }
 
 type ReadResult =
-  | { readonly kind: 'content'; readonly bytes: Uint8Array }
+  /** Not `settled` if it changed while it was read. */
+  | { readonly kind: 'content'; readonly bytes: Uint8Array; readonly settled: boolean }
   | { readonly kind: 'gone' }
-  | { readonly kind: 'unsettled' }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
+const tooLarge: ReadResult = { kind: 'unreadable', reason: `it has more than ${maxFileBytes} bytes` };
+
 async function readWhole(path: string, found: FoundFile): Promise<ReadResult> {
-  if (found.sizeBytes > maxFileBytes) return { kind: 'unreadable', reason: `it has more than ${maxFileBytes} bytes` };
+  if (found.sizeBytes > maxFileBytes) return tooLarge;
   try {
     // Not blocking: the path may have become a pipe since it was looked at.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const before = await file.stat({ bigint: true });
-    if (!before.isFile() || before.size > BigInt(maxFileBytes)) return { kind: 'unsettled' };
+    if (!before.isFile()) return { kind: 'gone' };
+    if (before.size > BigInt(maxFileBytes)) return tooLarge;
     const bytes = await file.readFile();
     const after = await file.stat({ bigint: true });
     const settled =
       before.mtimeNs === after.mtimeNs && before.size === after.size && BigInt(bytes.length) === after.size;
-    return settled ? { kind: 'content', bytes } : { kind: 'unsettled' };
+    return { kind: 'content', bytes, settled };
   } catch (error) {
     const code = codeOf(error);
     return code === 'ENOENT' || code === 'ENOTDIR' ? { kind: 'gone' } : { kind: 'unreadable', reason: code };
@@ -228,16 +230,16 @@ function looseProblems(reading: Reading, walk: Walk): SourceProblem[] {
   return problems;
 }
 
+/** Visits all, some at a time; the smallest of their answers. */
 async function inGroups<T>(
   items: readonly T[],
   size: number,
   stopped: () => boolean,
-  visit: (item: T) => Promise<boolean>,
-): Promise<boolean> {
-  let any = false;
+  visit: (item: T) => Promise<number>,
+): Promise<number> {
+  let smallest = Infinity;
   for (let i = 0; i < items.length && !stopped(); i += size) {
-    const results = await Promise.all(items.slice(i, i + size).map(visit));
-    any ||= results.includes(true);
+    smallest = Math.min(smallest, ...(await Promise.all(items.slice(i, i + size).map(visit))));
   }
-  return any;
+  return smallest;
 }
