@@ -15,20 +15,36 @@ export interface Deframer {
 
 const prefixBytes = 5;
 
-/** A deframer that never holds more than one message of `limitBytes`. */
+/** A deframer that never holds more than one message of `limitBytes`, and copies each byte once at most. */
 export function createDeframer(limitBytes: number): Deframer {
-  let pending: Buffer = Buffer.alloc(0);
+  let pending: Buffer[] = [];
+  let heldBytes = 0;
+  /** How much must be there to go on: a prefix, or a prefix and its message. */
+  let neededBytes = prefixBytes;
+  const joined = (): Buffer => {
+    const [first] = pending;
+    const whole = pending.length === 1 && first !== undefined ? first : Buffer.concat(pending);
+    pending = [whole];
+    return whole;
+  };
   return {
     push(chunk) {
-      pending = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk]);
+      pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      heldBytes += chunk.length;
       const messages: Uint8Array[] = [];
-      while (pending.length >= prefixBytes) {
-        if (pending[0] !== 0) return { kind: 'fault', fault: 'compressed' };
-        const sizeBytes = pending.readUInt32BE(1);
-        if (sizeBytes > limitBytes) return { kind: 'fault', fault: 'too-large' };
-        if (pending.length < prefixBytes + sizeBytes) break;
-        messages.push(pending.subarray(prefixBytes, prefixBytes + sizeBytes));
-        pending = pending.subarray(prefixBytes + sizeBytes);
+      while (heldBytes >= neededBytes) {
+        const whole = joined();
+        if (neededBytes === prefixBytes) {
+          if (whole[0] !== 0) return { kind: 'fault', fault: 'compressed' };
+          const sizeBytes = whole.readUInt32BE(1);
+          if (sizeBytes > limitBytes) return { kind: 'fault', fault: 'too-large' };
+          neededBytes += sizeBytes;
+          if (heldBytes < neededBytes) break;
+        }
+        messages.push(whole.subarray(prefixBytes, neededBytes));
+        pending = [whole.subarray(neededBytes)];
+        heldBytes -= neededBytes;
+        neededBytes = prefixBytes;
       }
       return { kind: 'messages', messages };
     },
@@ -46,6 +62,7 @@ export function messagePrefix(sizeBytes: number): Uint8Array {
 export const grpcStatus = {
   ok: 0,
   invalidArgument: 3,
+  deadlineExceeded: 4,
   permissionDenied: 7,
   resourceExhausted: 8,
   unimplemented: 12,

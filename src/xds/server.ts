@@ -13,6 +13,7 @@ import type { DeltaRequest } from '../proto/index.ts';
 import { createXdsCounters, type XdsCounters } from './counters.ts';
 import { grpcStatus } from './framing.ts';
 import type { GateOptions } from './gate.ts';
+import { defaultLimits, type XdsLimits } from './limits.ts';
 import { createPacer } from './pacer.ts';
 import { XdsStream, type Opened } from './stream.ts';
 
@@ -24,7 +25,12 @@ export interface ServerCertificate {
 
 /** Who asks, or why nobody may. `unanswered` is neither: the client may come again. */
 export type Authentication<Identity> =
-  | { readonly kind: 'authenticated'; readonly identity: Identity }
+  | {
+      readonly kind: 'authenticated';
+      readonly identity: Identity;
+      /** When the stream must end for a newer token to be shown, in milliseconds since 1970. Never by default. */
+      readonly expiresAtMs?: number;
+    }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unanswered'; readonly message: string };
 
@@ -38,10 +44,8 @@ export interface XdsServerOptions<Identity> {
   /** Opens a stream for an identity; the node is only what the proxy says of itself. */
   readonly open: (identity: Identity, node: DeltaRequest['node']) => Opened;
   readonly log: (message: string) => void;
-  /** Largest request, in bytes. Default 16 MiB: a reconnect names everything that is held. */
-  readonly largestRequestBytes?: number;
-  /** Default 10,000. */
-  readonly mostStreams?: number;
+  /** By default `defaultLimits`. */
+  readonly limits?: Partial<XdsLimits>;
   readonly timing?: GateOptions['timing'];
 }
 
@@ -71,6 +75,10 @@ export async function startXdsServer<Identity>(options: XdsServerOptions<Identit
     maxSessionInvalidFrames: 100,
     maxSessionRejectedStreams: 100,
     maxSessionMemory: 64,
+    // RST_STREAM floods (CVE-2023-44487): an Envoy resets a stream once in a while.
+    streamResetBurst: 50,
+    streamResetRate: 10,
+    handshakeTimeout: 10_000,
     settings: {
       maxConcurrentStreams: 8,
       maxHeaderListSize: largestHeadersBytes,
@@ -93,13 +101,23 @@ class RunningServer<Identity> implements XdsServer {
   readonly streams = new Set<XdsStream>();
   readonly #http: Http2SecureServer;
   readonly #options: XdsServerOptions<Identity>;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #limits: XdsLimits;
+  /** Connections, and whether each answered since it was asked last. */
+  readonly #sessions = new Map<ServerHttp2Session, { isAlive: boolean }>();
+  readonly #byProxy = new Map<string, XdsStream>();
+  readonly #keepalive: NodeJS.Timeout;
+  readonly #proved = new WeakSet<ServerHttp2Session>();
+  #authenticating = 0;
   readonly #pacer = createPacer(writersAtOnce);
   #opened = 0;
 
   constructor(http: Http2SecureServer, options: XdsServerOptions<Identity>) {
     this.#http = http;
     this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    http.maxConnections = this.#limits.connections;
+    this.#keepalive = setInterval(() => this.#ask(), this.#limits.keepaliveMs);
+    this.#keepalive.unref();
     http.on('session', (session) => this.#session(session));
     http.on('stream', (stream, headers) => void this.#stream(stream, headers));
     // Whoever does not speak TLS to us has said so by going away.
@@ -118,19 +136,40 @@ class RunningServer<Identity> implements XdsServer {
 
   async close(): Promise<void> {
     const closed = once(this.#http, 'close');
+    clearInterval(this.#keepalive);
     this.#http.close();
     for (const stream of this.streams) stream.end(grpcStatus.unavailable, 'the server goes down');
-    for (const session of this.#sessions) session.close();
-    setTimeout(() => {
-      for (const session of this.#sessions) session.destroy();
-    }, 500).unref();
+    for (const session of this.#sessions.keys()) session.close();
+    const patience = setTimeout(() => {
+      for (const session of this.#sessions.keys()) session.destroy();
+    }, 500);
     await closed;
+    clearTimeout(patience);
   }
 
   #session(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
-    session.on('close', () => this.#sessions.delete(session));
+    this.#sessions.set(session, { isAlive: true });
+    // What proves nothing about itself does not stay.
+    const proof = setTimeout(() => {
+      if (!this.#proved.has(session)) session.destroy();
+    }, this.#limits.firstRequestMs);
+    session.on('close', () => {
+      clearTimeout(proof);
+      this.#sessions.delete(session);
+    });
     session.on('error', () => session.destroy());
+  }
+
+  /** Ends connections that did not answer the last ping, and pings the others: a half-open one would live for hours. */
+  #ask(): void {
+    for (const [session, state] of this.#sessions) {
+      if (!state.isAlive) {
+        session.destroy();
+        continue;
+      }
+      state.isAlive = false;
+      session.ping((error) => (state.isAlive = error === null));
+    }
   }
 
   async #stream(http: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
@@ -140,12 +179,13 @@ class RunningServer<Identity> implements XdsServer {
       this.#refuse(http, grpcStatus.unimplemented, 'this server speaks delta ADS only');
       return;
     }
-    if (this.streams.size >= (this.#options.mostStreams ?? 10_000)) {
+    if (this.streams.size + this.#authenticating >= this.#limits.streams) {
       this.#refuse(http, grpcStatus.resourceExhausted, 'too many streams');
       return;
     }
     http.pause();
-    const result = await this.#authenticate(headers);
+    this.#authenticating += 1;
+    const result = await this.#authenticate(headers).finally(() => (this.#authenticating -= 1));
     if (http.destroyed) return;
     if (result.kind !== 'authenticated') {
       this.#refuse(
@@ -156,7 +196,8 @@ class RunningServer<Identity> implements XdsServer {
       return;
     }
     http.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-    this.#begin(http, result.identity);
+    if (http.session !== undefined) this.#proved.add(http.session as ServerHttp2Session);
+    this.#begin(http, result);
   }
 
   async #authenticate(headers: IncomingHttpHeaders): Promise<Authentication<Identity>> {
@@ -184,28 +225,40 @@ class RunningServer<Identity> implements XdsServer {
     );
   }
 
-  #begin(http: ServerHttp2Stream, identity: Identity): void {
-    const { open, log, largestRequestBytes = 16 << 20, timing } = this.#options;
+  #begin(
+    http: ServerHttp2Stream,
+    client: { readonly identity: Identity; readonly expiresAtMs?: number | undefined },
+  ): void {
+    const { open, log, timing } = this.#options;
     this.#opened += 1;
     this.counters.streamsOpened += 1;
     const stream = new XdsStream(http, {
       counters: this.counters,
       pacer: this.#pacer,
-      largestRequestBytes,
+      limits: this.#limits,
+      expiresAtMs: client.expiresAtMs,
       noncePrefix: `${this.#opened}-`,
       ...(timing === undefined ? {} : { timing }),
-      open: (node) => open(identity, node),
-      onOpen: (opened) => {
-        this.streams.add(opened);
-        this.counters.streams = this.streams.size;
-      },
-      onClose: (closed) => {
-        this.streams.delete(closed);
-        this.counters.streams = this.streams.size;
-      },
+      open: (node) => open(client.identity, node),
+      onOpen: (opened) => this.#enter(opened),
+      onClose: (closed) => this.#leave(closed),
       onOverdue: (proxy, text) => log(`${proxy}: ${text}`),
     });
     if (!http.destroyed) http.resume();
     else stream.close();
+  }
+
+  /** One stream a proxy: the newest counts, the one before is half open or of an Envoy that was replaced. */
+  #enter(stream: XdsStream): void {
+    this.#byProxy.get(stream.proxy)?.end(grpcStatus.ok, 'the proxy opened another stream');
+    this.#byProxy.set(stream.proxy, stream);
+    this.streams.add(stream);
+    this.counters.streams = this.streams.size;
+  }
+
+  #leave(stream: XdsStream): void {
+    if (this.#byProxy.get(stream.proxy) === stream) this.#byProxy.delete(stream.proxy);
+    this.streams.delete(stream);
+    this.counters.streams = this.streams.size;
   }
 }

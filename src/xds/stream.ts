@@ -1,10 +1,12 @@
 /** One delta stream: frames in, the gate's decisions, frames out. */
-import type { ServerHttp2Stream } from 'node:http2';
-import { decodeDeltaRequest, encodeDeltaBody, withNonce, type DeltaRequest } from '../proto/index.ts';
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { decodeDeltaRequest, ProtoError, type DeltaRequest } from '../proto/index.ts';
 import { typeUrls } from '../proto/resource.ts';
 import type { XdsCounters } from './counters.ts';
+import { encodeResponse } from './encode-response.ts';
 import { createDeframer, grpcStatus, messagePrefix } from './framing.ts';
 import { createGate, type Gate, type GateOptions } from './gate.ts';
+import { createRateLimit, type RateLimit, type XdsLimits } from './limits.ts';
 import type { GateRequest, GateResponse } from './message.ts';
 import type { Pacer } from './pacer.ts';
 import type { ProxyMemory } from './proxy-memory.ts';
@@ -20,7 +22,9 @@ export type Opened =
 export interface StreamParts {
   readonly counters: XdsCounters;
   readonly pacer: Pacer;
-  readonly largestRequestBytes: number;
+  readonly limits: XdsLimits;
+  /** When the client's token ends, in milliseconds since 1970; the client comes again with a newer one. */
+  readonly expiresAtMs?: number | undefined;
   readonly noncePrefix: string;
   readonly timing?: GateOptions['timing'];
   /** Called with the first request's node. */
@@ -33,6 +37,10 @@ export interface StreamParts {
 
 /** Bytes of one write; TLS keeps a buffer of the largest write of each connection. */
 const sliceBytes = 32_768;
+/** How long a client has to read how its stream ended. */
+const farewellMs = 2_000;
+/** Longest time that a timer can be set for. */
+const longestTimerMs = 2_000_000_000;
 
 /** A stream from its first message to its end. */
 export class XdsStream {
@@ -42,16 +50,30 @@ export class XdsStream {
   readonly #http: ServerHttp2Stream;
   readonly #parts: StreamParts;
   readonly #deframer: ReturnType<typeof createDeframer>;
+  readonly #rate: RateLimit;
+  #proxy = '';
   #source: ResourceSource | undefined;
   #gate: Gate | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #firstRequestTimer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
   #pumping = false;
   #ended = false;
 
   constructor(http: ServerHttp2Stream, parts: StreamParts) {
     this.#http = http;
     this.#parts = parts;
-    this.#deframer = createDeframer(parts.largestRequestBytes);
+    const { limits, expiresAtMs } = parts;
+    this.#deframer = createDeframer(limits.requestBytes);
+    this.#rate = createRateLimit(limits.requestBurst, limits.requestsPerSecond, performance.now());
+    this.#firstRequestTimer = setTimeout(
+      () => this.end(grpcStatus.deadlineExceeded, 'no request came'),
+      limits.firstRequestMs,
+    );
+    if (expiresAtMs !== undefined) {
+      const leftMs = Math.min(Math.max(0, expiresAtMs - Date.now()), longestTimerMs);
+      this.#expiryTimer = setTimeout(() => this.end(grpcStatus.unauthenticated, 'the token has expired'), leftMs);
+    }
     http.on('data', (chunk: Buffer) => this.#take(chunk));
     // A cut connection is a client's right; what it had is let go.
     http.on('error', () => this.close());
@@ -61,7 +83,7 @@ export class XdsStream {
 
   /** The proxy's name; empty before its first message. */
   get proxy(): string {
-    return this.#source?.proxy ?? '';
+    return this.#proxy;
   }
 
   status(): GateStatus | undefined {
@@ -80,12 +102,16 @@ export class XdsStream {
     this.#http.once('wantTrailers', () =>
       this.#http.sendTrailers({ 'grpc-status': String(status), 'grpc-message': encodeURIComponent(message) }),
     );
-    this.#http.end();
+    // What is left unread is not waited for: a client that does not read must not keep its stream.
+    const http = this.#http;
+    const farewell = setTimeout(() => http.close(constants.NGHTTP2_CANCEL), farewellMs);
+    http.once('close', () => clearTimeout(farewell));
+    http.end();
     this.close();
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    for (const timer of [this.#timer, this.#firstRequestTimer, this.#expiryTimer]) clearTimeout(timer);
     const source = this.#source;
     this.#gate = undefined;
     this.#source = undefined;
@@ -112,11 +138,16 @@ export class XdsStream {
 
   #message(bytes: Uint8Array): void {
     if (this.#ended) return;
+    if (!this.#rate.take(performance.now())) {
+      this.end(grpcStatus.resourceExhausted, 'too many requests');
+      return;
+    }
     let request: DeltaRequest;
     try {
       request = decodeDeltaRequest(bytes);
     } catch (error) {
-      this.end(grpcStatus.invalidArgument, error instanceof Error ? error.message : 'the request cannot be read');
+      if (!(error instanceof ProtoError)) throw error;
+      this.end(grpcStatus.invalidArgument, `the request cannot be read: ${error.message}`);
       return;
     }
     this.#parts.counters.requests += 1;
@@ -128,6 +159,9 @@ export class XdsStream {
       return;
     }
     this.#count(gate.request(gateRequest(type, request), performance.now()));
+    if (gate.subscriptions() > this.#parts.limits.subscriptions) {
+      this.end(grpcStatus.resourceExhausted, 'too many names are asked for');
+    }
   }
 
   #count(answer: ReturnType<Gate['request']>): void {
@@ -144,9 +178,11 @@ export class XdsStream {
       this.end(grpcStatus.permissionDenied, opened.message);
       return undefined;
     }
+    clearTimeout(this.#firstRequestTimer);
     const { source, memory } = opened;
     const { timing, noncePrefix } = this.#parts;
     this.#source = source;
+    this.#proxy = source.proxy;
     const bootstrapClusters = new Set(['xds_cluster', 'agent']);
     this.#gate = createGate(
       { source, memory, noncePrefix, bootstrapClusters, ...(timing === undefined ? {} : { timing }) },
@@ -201,14 +237,7 @@ export class XdsStream {
 
   async #write(response: GateResponse): Promise<void> {
     const { counters, pacer } = this.#parts;
-    const systemVersion = String(this.#source?.generation ?? 0);
-    const body = encodeDeltaBody({
-      typeUrl: typeUrls[response.type],
-      systemVersion,
-      resources: response.resources,
-      removed: response.removed,
-    });
-    const { chunks, sizeBytes } = withNonce(body, response.nonce);
+    const { chunks, sizeBytes } = encodeResponse(response, String(this.#source?.generation ?? 0));
     counters.pushes[response.type] += 1;
     counters.resources[response.type] += response.resources.length;
     counters.removed += response.removed.length;

@@ -48,107 +48,128 @@ export interface ModelProxy {
  * that comes again with the same bytes is taken for good though it does not exist; what a response removes goes first.
  * Throws an assertion where a server breaks a promise that the proxy can see.
  */
-export function createModelProxy(): ModelProxy {
-  const outbox: GateRequest[] = [];
-  const clusters = new Map<string, ModelHeldCluster>();
-  const endpoints = new Map<string, string>();
-  const secrets = new Map<string, string>();
-  const tables = { listener: new Map<string, ModelTable>(), route: new Map<string, ModelTable>() };
-  const acked = new Map<XdsType, Map<string, string>>(typeOrder.map((type) => [type, new Map<string, string>()]));
-  const wanted = new Map<XdsType, Set<string>>(typeOrder.map((type) => [type, new Set<string>()]));
-  const refusedVersions = new Set<string>();
-  const refusals = new Map<GateRequest, readonly string[]>();
-  const lastUses = new Map<string, number>();
-  let withheld: GateRequest[] = [];
-  let isStarted = false;
-  let isClusterAsked = false;
+class RunningModelProxy implements ModelProxy {
+  readonly outbox: GateRequest[] = [];
+  readonly clusters = new Map<string, ModelHeldCluster>();
+  readonly endpoints = new Map<string, string>();
+  readonly #secrets = new Map<string, string>();
+  readonly tables = { listener: new Map<string, ModelTable>(), route: new Map<string, ModelTable>() };
+  readonly #acked = new Map<XdsType, Map<string, string>>(typeOrder.map((type) => [type, new Map<string, string>()]));
+  readonly #wanted = new Map<XdsType, Set<string>>(typeOrder.map((type) => [type, new Set<string>()]));
+  readonly #refusedVersions = new Set<string>();
+  readonly #refusals = new Map<GateRequest, readonly string[]>();
+  readonly #lastUses = new Map<string, number>();
+  #withheld: GateRequest[] = [];
+  #isStarted = false;
+  #isClusterAsked = false;
 
-  const request = (type: XdsType, fields: Partial<GateRequest>): GateRequest => {
+  constructor() {
+    this.#open();
+  }
+
+  #request(type: XdsType, fields: Partial<GateRequest>): GateRequest {
     const empty = { subscribe: [], unsubscribe: [], initialVersions: new Map<string, string>(), nonce: '' };
     return { type, ...empty, errorMessage: undefined, ...fields };
-  };
-  const setOf = (type: XdsType): Set<string> => wanted.get(type) ?? new Set();
-  const versionsOf = (type: XdsType): Map<string, string> => acked.get(type) ?? new Map<string, string>();
-  const isWarming = (): boolean => [...clusters.values()].some((cluster) => cluster.warming !== undefined);
-  const want = (type: XdsType, names: readonly string[]): void => {
-    const fresh = names.filter((name) => !setOf(type).has(name));
-    for (const name of fresh) setOf(type).add(name);
-    if (fresh.length > 0) outbox.push(request(type, { subscribe: fresh }));
-  };
-  const unwant = (type: XdsType, name: string): void => {
-    if (!setOf(type).delete(name)) return;
-    versionsOf(type).delete(name);
-    outbox.push(request(type, { unsubscribe: [name] }));
-  };
-  const usersOf = (cluster: string): boolean =>
-    [...tables.listener.values(), ...tables.route.values()].some((table) =>
+  }
+
+  #setOf(type: XdsType): Set<string> {
+    return this.#wanted.get(type) ?? new Set();
+  }
+
+  #versionsOf(type: XdsType): Map<string, string> {
+    return this.#acked.get(type) ?? new Map<string, string>();
+  }
+
+  #isWarming(): boolean {
+    return [...this.clusters.values()].some((cluster) => cluster.warming !== undefined);
+  }
+
+  #want(type: XdsType, names: readonly string[]): void {
+    const fresh = names.filter((name) => !this.#setOf(type).has(name));
+    for (const name of fresh) this.#setOf(type).add(name);
+    if (fresh.length > 0) this.outbox.push(this.#request(type, { subscribe: fresh }));
+  }
+
+  #unwant(type: XdsType, name: string): void {
+    if (!this.#setOf(type).delete(name)) return;
+    this.#versionsOf(type).delete(name);
+    this.outbox.push(this.#request(type, { unsubscribe: [name] }));
+  }
+
+  #usersOf(cluster: string): boolean {
+    return [...this.tables.listener.values(), ...this.tables.route.values()].some((table) =>
       [...table.units.values()].some((unit) => unit.cluster === cluster),
     );
-  const noteUses = (table: ModelTable | undefined, nowMs: number): void => {
-    for (const { cluster } of table?.units.values() ?? []) lastUses.set(cluster, nowMs);
-  };
+  }
 
-  const settleClusters = (): void => {
-    for (const cluster of clusters.values()) {
+  #noteUses(table: ModelTable | undefined, nowMs: number): void {
+    for (const { cluster } of table?.units.values() ?? []) this.#lastUses.set(cluster, nowMs);
+  }
+
+  #settleClusters(): void {
+    for (const cluster of this.clusters.values()) {
       const { warming } = cluster;
       if (warming === undefined || warming.needsEndpoints || warming.needsCheck) continue;
-      if (warming.secret !== undefined && !secrets.has(warming.secret)) continue;
+      if (warming.secret !== undefined && !this.#secrets.has(warming.secret)) continue;
       cluster.active = warming.version;
       cluster.warming = undefined;
     }
-    if (isWarming()) return;
-    if (!isClusterAsked) {
-      isClusterAsked = true;
-      outbox.push(request('cluster', { initialVersions: new Map(versionsOf('cluster')) }));
+    if (this.#isWarming()) return;
+    if (!this.#isClusterAsked) {
+      this.#isClusterAsked = true;
+      this.outbox.push(this.#request('cluster', { initialVersions: new Map(this.#versionsOf('cluster')) }));
     }
-    outbox.push(...withheld);
-    withheld = [];
-  };
+    this.outbox.push(...this.#withheld);
+    this.#withheld = [];
+  }
 
-  const receiveClusters = (response: GateResponse): void => {
+  #receiveClusters(response: GateResponse): void {
     const errors: string[] = [];
     const bad: string[] = [];
     for (const name of response.removed) {
-      assert.ok(!usersOf(name), `cluster ${name} removed while in use`);
-      clusters.delete(name);
-      versionsOf('cluster').delete(name);
-      endpoints.delete(name);
-      unwant('endpoint', name);
+      assert.ok(!this.#usersOf(name), `cluster ${name} removed while in use`);
+      this.clusters.delete(name);
+      this.#versionsOf('cluster').delete(name);
+      this.endpoints.delete(name);
+      this.#unwant('endpoint', name);
     }
     for (const { name, version, head } of response.resources) {
       const content = readHead(head);
       if (content['isBad'] === true) {
-        assert.ok(!refusedVersions.has(version), `refused bytes of ${name} sent again`);
-        refusedVersions.add(version);
+        assert.ok(!this.#refusedVersions.has(version), `refused bytes of ${name} sent again`);
+        this.#refusedVersions.add(version);
         bad.push(version);
         errors.push(name);
         continue;
       }
-      const cluster = clusters.get(name) ?? { active: undefined, warming: undefined, readyBy: content['readyBy'] };
-      clusters.set(name, cluster);
+      const cluster = this.clusters.get(name) ?? { active: undefined, warming: undefined, readyBy: content['readyBy'] };
+      this.clusters.set(name, cluster);
       if ((cluster.warming?.version ?? cluster.active) === version) continue;
       const isByAssignment = content['readyBy'] === 'assignment';
       const secret = typeof content['secret'] === 'string' ? content['secret'] : undefined;
       cluster.readyBy = content['readyBy'];
       cluster.warming = { version, needsEndpoints: isByAssignment, needsCheck: !isByAssignment, secret };
-      if (isByAssignment) want('endpoint', [name]);
+      if (isByAssignment) this.#want('endpoint', [name]);
       else {
-        endpoints.delete(name);
-        unwant('endpoint', name);
+        this.endpoints.delete(name);
+        this.#unwant('endpoint', name);
       }
-      if (secret !== undefined) want('secret', [secret]);
+      if (secret !== undefined) this.#want('secret', [secret]);
     }
     if (errors.length === 0)
-      for (const { name, version } of response.resources) versionsOf('cluster').set(name, version);
+      for (const { name, version } of response.resources) this.#versionsOf('cluster').set(name, version);
     const text = `Error adding/updating cluster(s) ${errors.map((name) => `${name}: no good`).join(', ')}`;
-    const answer = request('cluster', { nonce: response.nonce, errorMessage: errors.length > 0 ? text : undefined });
-    refusals.set(answer, bad);
-    withheld.push(answer);
+    const answer = this.#request('cluster', {
+      nonce: response.nonce,
+      errorMessage: errors.length > 0 ? text : undefined,
+    });
+    this.#refusals.set(answer, bad);
+    this.#withheld.push(answer);
     // At start-up the answer is not withheld, but listeners wait.
-    if (!isStarted) outbox.push(...withheld.splice(0));
-  };
+    if (!this.#isStarted) this.outbox.push(...this.#withheld.splice(0));
+  }
 
-  const checkUnits = (composite: Composite, old: ModelTable | undefined): Map<string, ModelUnit> => {
+  #checkUnits(composite: Composite, old: ModelTable | undefined): Map<string, ModelUnit> {
     const units = new Map<string, ModelUnit>();
     for (const { name, bytes } of composite.units) {
       const unit = readUnit(bytes);
@@ -156,103 +177,111 @@ export function createModelProxy(): ModelProxy {
       const before = old?.units.get(name);
       if (before?.cluster === unit.cluster) continue;
       assert.ok(
-        clusters.get(unit.cluster)?.active !== undefined,
+        this.clusters.get(unit.cluster)?.active !== undefined,
         `${composite.name}/${name} to ${unit.cluster}, not ready`,
       );
     }
     return units;
-  };
+  }
 
-  const receiveTables = (type: 'listener' | 'route', response: GateResponse, nowMs: number): void => {
+  #receiveTables(type: 'listener' | 'route', response: GateResponse, nowMs: number): void {
     for (const name of response.removed) {
-      noteUses(tables[type].get(name), nowMs);
-      tables[type].delete(name);
-      versionsOf(type).delete(name);
+      this.#noteUses(this.tables[type].get(name), nowMs);
+      this.tables[type].delete(name);
+      this.#versionsOf(type).delete(name);
     }
     for (const composite of response.resources) {
       const { name, version } = composite;
       // What was given up meanwhile is passed over.
-      if (type === 'route' && !setOf(type).has(name)) continue;
-      const old = tables[type].get(name);
-      noteUses(old, nowMs);
+      if (type === 'route' && !this.#setOf(type).has(name)) continue;
+      const old = this.tables[type].get(name);
+      this.#noteUses(old, nowMs);
       const route = type === 'listener' ? String(readHead(composite.head)['route']) : undefined;
-      tables[type].set(name, { version, route, units: checkUnits(composite, old) });
-      versionsOf(type).set(name, version);
+      this.tables[type].set(name, { version, route, units: this.#checkUnits(composite, old) });
+      this.#versionsOf(type).set(name, version);
     }
-    if (type === 'listener') syncRoutes(nowMs);
-  };
+    if (type === 'listener') this.#syncRoutes(nowMs);
+  }
 
-  const syncRoutes = (nowMs: number): void => {
-    const routes = new Set([...tables.listener.values()].map((table) => table.route ?? ''));
-    for (const name of setOf('route')) {
+  #syncRoutes(nowMs: number): void {
+    const routes = new Set([...this.tables.listener.values()].map((table) => table.route ?? ''));
+    for (const name of this.#setOf('route')) {
       if (routes.has(name)) continue;
-      noteUses(tables.route.get(name), nowMs);
-      tables.route.delete(name);
-      unwant('route', name);
+      this.#noteUses(this.tables.route.get(name), nowMs);
+      this.tables.route.delete(name);
+      this.#unwant('route', name);
     }
-    want('route', [...routes]);
-  };
+    this.#want('route', [...routes]);
+  }
 
-  const receivePlain = (type: 'endpoint' | 'secret', response: GateResponse): void => {
+  #receivePlain(type: 'endpoint' | 'secret', response: GateResponse): void {
     for (const { name, version } of response.resources) {
-      if (!setOf(type).has(name)) continue;
-      versionsOf(type).set(name, version);
-      (type === 'endpoint' ? endpoints : secrets).set(name, version);
-      const warming = clusters.get(name)?.warming;
+      if (!this.#setOf(type).has(name)) continue;
+      this.#versionsOf(type).set(name, version);
+      (type === 'endpoint' ? this.endpoints : this.#secrets).set(name, version);
+      const warming = this.clusters.get(name)?.warming;
       if (type === 'endpoint' && warming !== undefined) warming.needsEndpoints = false;
     }
-  };
+  }
 
-  const afterStart = (): void => {
-    if (isStarted || !isClusterAsked || clusters.size === 0 || isWarming()) return;
-    isStarted = true;
-    outbox.push(request('listener', {}));
-  };
+  #afterStart(): void {
+    if (this.#isStarted || !this.#isClusterAsked || this.clusters.size === 0 || this.#isWarming()) return;
+    this.#isStarted = true;
+    this.outbox.push(this.#request('listener', {}));
+  }
 
-  const open = (): void => {
-    isClusterAsked = !isWarming() || !isStarted;
-    if (isClusterAsked) outbox.push(request('cluster', { initialVersions: new Map(versionsOf('cluster')) }));
-    if (isStarted) outbox.push(request('listener', { initialVersions: new Map(versionsOf('listener')) }));
+  #open(): void {
+    this.#isClusterAsked = !this.#isWarming() || !this.#isStarted;
+    if (this.#isClusterAsked)
+      this.outbox.push(this.#request('cluster', { initialVersions: new Map(this.#versionsOf('cluster')) }));
+    if (this.#isStarted)
+      this.outbox.push(this.#request('listener', { initialVersions: new Map(this.#versionsOf('listener')) }));
     for (const type of ['endpoint', 'secret', 'route'] as const) {
-      if (setOf(type).size === 0) continue;
-      outbox.push(request(type, { subscribe: [...setOf(type)], initialVersions: new Map(versionsOf(type)) }));
+      if (this.#setOf(type).size === 0) continue;
+      this.outbox.push(
+        this.#request(type, { subscribe: [...this.#setOf(type)], initialVersions: new Map(this.#versionsOf(type)) }),
+      );
     }
-  };
+  }
 
-  open();
-  return {
-    outbox,
-    clusters,
-    tables,
-    endpoints,
-    lastUseMs: (cluster, nowMs) => (usersOf(cluster) ? nowMs : lastUses.get(cluster)),
-    receive: (response, nowMs) => {
-      const { type, nonce } = response;
-      if (type === 'cluster') receiveClusters(response);
-      else if (type === 'listener' || type === 'route') receiveTables(type, response, nowMs);
-      else receivePlain(type, response);
-      settleClusters();
-      if (type !== 'cluster') outbox.push(request(type, { nonce }));
-      afterStart();
-    },
-    expireFetches: () => {
-      if (isClusterAsked && isStarted) return;
-      for (const cluster of clusters.values())
-        if (cluster.warming !== undefined) cluster.warming.needsEndpoints = false;
-      settleClusters();
-      afterStart();
-    },
-    finishChecks: () => {
-      for (const cluster of clusters.values()) if (cluster.warming !== undefined) cluster.warming.needsCheck = false;
-      settleClusters();
-      afterStart();
-    },
-    reconnect: () => {
-      // A refusal that the server never heard of cannot bind it. (Envoy would take the same bytes for good now.)
-      for (const lost of [...outbox.splice(0), ...withheld.splice(0)]) {
-        for (const version of refusals.get(lost) ?? []) refusedVersions.delete(version);
-      }
-      open();
-    },
-  };
+  lastUseMs(cluster: string, nowMs: number): number | undefined {
+    return this.#usersOf(cluster) ? nowMs : this.#lastUses.get(cluster);
+  }
+
+  receive(response: GateResponse, nowMs: number): void {
+    const { type, nonce } = response;
+    if (type === 'cluster') this.#receiveClusters(response);
+    else if (type === 'listener' || type === 'route') this.#receiveTables(type, response, nowMs);
+    else this.#receivePlain(type, response);
+    this.#settleClusters();
+    if (type !== 'cluster') this.outbox.push(this.#request(type, { nonce }));
+    this.#afterStart();
+  }
+
+  expireFetches(): void {
+    if (this.#isClusterAsked && this.#isStarted) return;
+    for (const cluster of this.clusters.values())
+      if (cluster.warming !== undefined) cluster.warming.needsEndpoints = false;
+    this.#settleClusters();
+    this.#afterStart();
+  }
+
+  finishChecks(): void {
+    for (const cluster of this.clusters.values()) if (cluster.warming !== undefined) cluster.warming.needsCheck = false;
+    this.#settleClusters();
+    this.#afterStart();
+  }
+
+  reconnect(): void {
+    // A refusal that the server never heard of cannot bind it. (Envoy would take the same bytes for good now.)
+    for (const lost of [...this.outbox.splice(0), ...this.#withheld.splice(0)]) {
+      for (const version of this.#refusals.get(lost) ?? []) this.#refusedVersions.delete(version);
+    }
+    this.#open();
+  }
+}
+
+/** A model of Envoy that has just started. */
+export function createModelProxy(): ModelProxy {
+  return new RunningModelProxy();
 }
