@@ -18,6 +18,7 @@ import {
 } from '../../schema/index.ts';
 import { readMeshConfig } from '../../server/acceptance.ts';
 import { createFileSource } from '../../sources/files.ts';
+import { knownScope } from '../../sources/known-scope.ts';
 import type { Source } from '../../sources/source.ts';
 import { controlSocketName, type MeshStatus } from '../control/protocol.ts';
 import { serveControl } from '../control/server.ts';
@@ -218,12 +219,7 @@ function followFiles({ options, meshFile }: World, controllers: Controllers): So
   const own = systemObjects({ command, folders: systemFolders(options) });
   controllers.take({ changed: own.map((object) => ({ object, origin })), removed: [], problems: [] });
   const base = statSync(options.folder).isDirectory() ? options.folder : dirname(options.folder);
-  const source = createFileSource({ roots: meshFile.manifests, base, scopeOf });
+  const source = createFileSource({ roots: meshFile.manifests, base, scopeOf: knownScope });
   source.start((batch) => controllers.take(batch));
   return source;
-}
-
-function scopeOf(apiVersion: string, kind: string): 'Namespaced' | 'Cluster' | undefined {
-  const known = kindOf({ apiVersion, kind });
-  return known === undefined ? undefined : known.namespaced ? 'Namespaced' : 'Cluster';
 }
