@@ -8,14 +8,7 @@ import { openTokenIssuer, type TokenIssuer } from '../../identity/pod-token.ts';
 import { decide } from '../../inject/decision.ts';
 import { inject } from '../../inject/inject.ts';
 import type { InjectionSettings } from '../../inject/settings.ts';
-import {
-  kindOf,
-  type ConfigMap,
-  type EndpointSlice,
-  type MeshConfig,
-  type Pod,
-  type Service,
-} from '../../schema/index.ts';
+import type { ConfigMap, EndpointSlice, MeshConfig, Pod, Service } from '../../schema/index.ts';
 import { readMeshConfig } from '../../server/acceptance.ts';
 import { createFileSource } from '../../sources/files.ts';
 import { knownScope } from '../../sources/known-scope.ts';
