@@ -4,6 +4,7 @@ import { openAuthority, type Authority } from '../identity/authority.ts';
 import { WorkloadSecrets } from '../identity/workload-secrets.ts';
 import type { ProxyKey } from '../model/view.ts';
 import type { Source } from '../sources/source.ts';
+import type { CreateGate } from '../xds/gate.ts';
 import { createProxyMemory, type ProxyMemory } from '../xds/proxy-memory.ts';
 import { startXdsServer, type Authentication, type ServerCertificate, type XdsServer } from '../xds/server.ts';
 import type { Opened } from '../xds/stream.ts';
@@ -22,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly statusSocket: string;
   /** Port of ADS. */
   readonly port: number;
+  /** See `XdsServerOptions.createGate`. */
+  readonly createGate?: CreateGate;
   readonly log: (message: string) => void;
 }
 
@@ -80,6 +83,7 @@ function startXds(options: ControlPlaneOptions, authority: Authority, mesh: Mesh
     authenticate: (token) => authenticate(options.reviewSocket, token),
     open: (pod, node) => openStream({ mesh, memories }, pod, node),
     log: options.log,
+    ...(options.createGate === undefined ? {} : { createGate: options.createGate }),
   });
 }
 
@@ -150,6 +154,7 @@ function reportOf(mesh: Mesh, xds: XdsServer | undefined): ControlPlaneReport {
         reason: status.reason,
         generation: stream.applied(),
         connectedAtMs: stream.connectedAtMs,
+        ackedAtMs: stream.ackedAtMs,
       },
     ];
   });

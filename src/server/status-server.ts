@@ -13,6 +13,8 @@ export interface ProxyReport {
   /** The newest generation that it has applied. */
   readonly generation: number;
   readonly connectedAtMs: number;
+  /** When it last acknowledged a response, in Unix milliseconds with a fraction; 0 for never. */
+  readonly ackedAtMs: number;
 }
 
 /** What the control plane says of itself. */

@@ -50,6 +50,9 @@ export interface Gate {
   subscriptions(): number;
 }
 
+/** Makes the gate of a stream that begins now. */
+export type CreateGate = (options: GateOptions, nowMs: number) => Gate;
+
 /** A gate for a stream that begins now. */
 export function createGate(options: GateOptions, nowMs: number): Gate {
   const parts: GateParts = {

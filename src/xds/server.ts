@@ -12,7 +12,7 @@ import { MizzenError } from '../base/error.ts';
 import type { DeltaRequest } from '../proto/index.ts';
 import { createXdsCounters, type XdsCounters } from './counters.ts';
 import { grpcStatus } from './framing.ts';
-import type { GateOptions } from './gate.ts';
+import { createGate, type CreateGate, type GateOptions } from './gate.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
 import { createPacer } from './pacer.ts';
 import { XdsStream, type Opened } from './stream.ts';
@@ -47,6 +47,8 @@ export interface XdsServerOptions<Identity> {
   /** By default `defaultLimits`. */
   readonly limits?: Partial<XdsLimits>;
   readonly timing?: GateOptions['timing'];
+  /** By default the gate of this folder; a test shows with another one what that is good for. */
+  readonly createGate?: CreateGate;
 }
 
 /** A running server. */
@@ -239,6 +241,7 @@ class RunningServer<Identity> implements XdsServer {
       expiresAtMs: client.expiresAtMs,
       noncePrefix: `${this.#opened}-`,
       ...(timing === undefined ? {} : { timing }),
+      createGate: this.#options.createGate ?? createGate,
       open: (node) => open(client.identity, node),
       onOpen: (opened) => this.#enter(opened),
       onClose: (closed) => this.#leave(closed),

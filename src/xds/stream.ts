@@ -5,7 +5,7 @@ import { typeUrls } from '../proto/resource.ts';
 import type { XdsCounters } from './counters.ts';
 import { encodeResponse } from './encode-response.ts';
 import { createDeframer, grpcStatus, messagePrefix } from './framing.ts';
-import { createGate, type Gate, type GateOptions } from './gate.ts';
+import type { CreateGate, Gate, GateOptions } from './gate.ts';
 import { createRateLimit, type RateLimit, type XdsLimits } from './limits.ts';
 import type { GateRequest, GateResponse } from './message.ts';
 import type { Pacer } from './pacer.ts';
@@ -27,6 +27,8 @@ export interface StreamParts {
   readonly expiresAtMs?: number | undefined;
   readonly noncePrefix: string;
   readonly timing?: GateOptions['timing'];
+  /** Decides what is sent and when. */
+  readonly createGate: CreateGate;
   /** Called with the first request's node. */
   readonly open: (node: DeltaRequest['node']) => Opened;
   readonly onOpen: (stream: XdsStream) => void;
@@ -45,6 +47,8 @@ const longestTimerMs = 2_000_000_000;
 /** A stream from its first message to its end. */
 export class XdsStream {
   readonly connectedAtMs = Date.now();
+  /** When the proxy last acknowledged a response, in Unix milliseconds with a fraction; 0 for never. */
+  ackedAtMs = 0;
   sentBytes = 0;
   pushes = 0;
   readonly #http: ServerHttp2Stream;
@@ -166,8 +170,10 @@ export class XdsStream {
 
   #count(answer: ReturnType<Gate['request']>): void {
     const { counters } = this.#parts;
-    if (answer === 'ack') counters.acks += 1;
-    else if (answer === 'nack') counters.nacks += 1;
+    if (answer === 'ack') {
+      counters.acks += 1;
+      this.ackedAtMs = performance.timeOrigin + performance.now();
+    } else if (answer === 'nack') counters.nacks += 1;
     else if (answer === 'stale') counters.staleAnswers += 1;
   }
 
@@ -180,7 +186,7 @@ export class XdsStream {
     }
     clearTimeout(this.#firstRequestTimer);
     const { source, memory } = opened;
-    const { timing, noncePrefix } = this.#parts;
+    const { timing, noncePrefix, createGate } = this.#parts;
     this.#source = source;
     this.#proxy = source.proxy;
     const bootstrapClusters = new Set(['xds_cluster', 'agent']);

@@ -61,6 +61,7 @@ const report = (state: 'SYNCED' | 'REJECTED', name = 'a'): IstiodAnswer => ({
         reason: state === 'SYNCED' ? '' : 'no',
         generation: 7,
         connectedAtMs: 0,
+        ackedAtMs: 0,
       },
     ],
     problems: [],

@@ -12,6 +12,8 @@ export interface SupervisorOptions {
   /** Root folder of the program. */
   readonly programFolder: string;
   readonly published: readonly PublishedPort[];
+  /** The control plane's program, absolute; the product's own by default. */
+  readonly controlPlane?: string;
 }
 
 /** Reads the argument. Throws `supervisor-arguments`. */

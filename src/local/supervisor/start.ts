@@ -23,15 +23,24 @@ const programFolder = new URL('../../..', import.meta.url).pathname.replace(/\/$
 /** How long the supervisor may take until it answers, in milliseconds. */
 const answerLimitMs = 30_000;
 
+/** What only a test gives. */
+export interface StartInternals {
+  /** Program to run as the control plane instead of the product's, absolute and below the program's folder. */
+  readonly controlPlane?: string;
+}
+
 /** See {@link StartMesh}. Throws what the sandbox, the relay or the mesh's own file have to say. */
-export const startMesh: StartMesh = async (options) => {
+export const startMesh: StartMesh = (options) => startMeshWith(options, {});
+
+/** As `startMesh`, with parts of the mesh replaced. */
+export async function startMeshWith(options: StartMeshOptions, internals: StartInternals): Promise<RunningMesh> {
   const kind = await chooseMode(options.mode);
   const meshFile = readMeshFile(options.folder);
   const envoy = envoyPath();
   const outside = await startOutside(options, meshFile);
   let sandbox: Sandbox | undefined;
   try {
-    sandbox = await openSandbox(options, { kind, envoy, published: outside.published });
+    sandbox = await openSandbox(options, { kind, envoy, published: outside.published, internals });
     options.onProgress(`sandbox ready (${kind === 'root' ? 'as root' : 'as an ordinary user'})`);
     const control = connectControl(`${options.stateFolder}/${controlSocketName}`);
     await untilAnswered(control, sandbox, options);
@@ -42,7 +51,7 @@ export const startMesh: StartMesh = async (options) => {
     await outside.close();
     throw error;
   }
-};
+}
 
 async function chooseMode(wanted: StartMeshOptions['mode']): Promise<'root' | 'user'> {
   const mode = await sandboxMode();
@@ -57,9 +66,11 @@ interface SandboxChoice {
   readonly kind: 'root' | 'user';
   readonly envoy: string;
   readonly published: SupervisorOptions['published'];
+  readonly internals: StartInternals;
 }
 
-async function openSandbox(options: StartMeshOptions, { kind, envoy, published }: SandboxChoice): Promise<Sandbox> {
+async function openSandbox(options: StartMeshOptions, choice: SandboxChoice): Promise<Sandbox> {
+  const { kind, envoy, published, internals } = choice;
   const { name, folder, stateFolder, allowLoopback } = options;
   const supervisor: SupervisorOptions = {
     name,
@@ -69,6 +80,7 @@ async function openSandbox(options: StartMeshOptions, { kind, envoy, published }
     allowLoopback,
     programFolder,
     published,
+    ...internals,
   };
   const log = openSync(placesOf(stateFolder).supervisorLog, 'a', 0o600);
   try {

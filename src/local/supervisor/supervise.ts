@@ -198,7 +198,7 @@ function followFiles({ options, meshFile }: World, controllers: Controllers): So
   const places = placesOf(options.stateFolder);
   const command = [
     process.execPath,
-    `${options.programFolder}/src/server/main.ts`,
+    options.controlPlane ?? `${options.programFolder}/src/server/main.ts`,
     '--store',
     storeSocket,
     '--ca',
