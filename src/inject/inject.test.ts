@@ -119,3 +119,53 @@ test('interception obeys the annotations', () => {
   assert.doesNotMatch(rules, /-A MIZZEN_INBOUND -p tcp -j/u);
   assert.doesNotMatch(rules, /owner/u);
 });
+
+const annotated = (annotations: Readonly<Record<string, string>>): Pod => ({
+  ...pod,
+  metadata: { ...pod.metadata, annotations },
+});
+
+test('volumes of the annotations reach the proxy and nobody else, as a list or by name', () => {
+  const volumes = [
+    ['[{"name":"certs","secret":{"secretName":"certs"}}]', '[{"name":"certs","mountPath":"/etc/certs"}]'],
+    ['{"certs":{"secret":{"secretName":"certs"}}}', '{"certs":{"mountPath":"/etc/certs"}}'],
+  ] as const;
+  for (const [userVolume, userVolumeMount] of volumes) {
+    const injected = inject(
+      annotated({ 'sidecar.istio.io/userVolume': userVolume, 'sidecar.istio.io/userVolumeMount': userVolumeMount }),
+      'sidecar',
+      settings,
+    );
+    assert.deepEqual(injected.spec.volumes?.at(-1), { name: 'certs', secret: { secretName: 'certs' } });
+    const proxy = injected.spec.initContainers?.find((container) => container.name === 'istio-proxy');
+    assert.deepEqual(proxy?.volumeMounts?.at(-1), { name: 'certs', mountPath: '/etc/certs' });
+    assert.equal(injected.spec.containers[0]?.volumeMounts, undefined);
+  }
+  for (const wrong of ['{', '7', '[{}]', '[{"mountPath":"/x"}]', '{"certs":1}'])
+    assert.throws(
+      () => inject(annotated({ 'sidecar.istio.io/userVolumeMount': wrong }), 'sidecar', settings),
+      { code: 'injection-refused' },
+      wrong,
+    );
+  assert.throws(() => inject(annotated({ 'sidecar.istio.io/userVolumeMount': '{"a":{}}' }), 'sidecar', settings), {
+    message: /a has no mountPath/u,
+  });
+});
+
+test("an application that wants to be the proxy's user is refused", () => {
+  const [app] = pod.spec.containers;
+  assert.ok(app);
+  const own: Pod = { ...pod, spec: { containers: [{ ...app, securityContext: { runAsUser: 1_337 } }] } };
+  const shared: Pod = { ...pod, spec: { ...pod.spec, securityContext: { runAsUser: 1_337 } } };
+  const before: Pod = {
+    ...pod,
+    spec: { ...pod.spec, initContainers: [{ name: 'first', securityContext: { runAsUser: 1_337 } }] },
+  };
+  for (const refused of [own, shared, before])
+    assert.throws(() => inject(refused, 'sidecar', settings), { code: 'injection-refused', message: /1337/u });
+  const apart: Pod = {
+    ...shared,
+    spec: { ...shared.spec, containers: [{ ...app, securityContext: { runAsUser: 1_000 } }, { name: 'istio-proxy' }] },
+  };
+  assert.equal(inject(apart, 'sidecar', settings).spec.containers.length, 1);
+});

@@ -4,17 +4,24 @@ import { parseDuration } from '../base/duration.ts';
 import { bootstrap, proxyPaths, tokenSecretFile } from './bootstrap.ts';
 import { exclusionsOf, interceptionRules } from './interception.ts';
 import { rewriteProbes, type ProbeTarget } from './probes.ts';
+import { refuseReservedUser } from './reserved-user.ts';
 import { proxyUser, statusPort, type InjectionSettings } from './settings.ts';
+import { userVolumesOf, type UserVolumes } from './user-volumes.ts';
 
 /** Name of the proxy's container, which users may write themselves to change it. */
 export const proxyContainer = 'istio-proxy';
 const initContainer = 'istio-init';
 const tokenAnnotation = 'mizzen.io/token-secret';
 
-/** Injects a pod that {@link decide} says yes to. Injecting twice gives the same as injecting once. */
+/**
+ * Injects a pod that {@link decide} says yes to. Injecting twice gives the same as injecting once. Throws
+ * `injection-refused` where what the pod asks for would undo the injection.
+ */
 export function inject(pod: Pod, template: 'sidecar' | 'gateway', settings: InjectionSettings): Pod {
   const spec = pod.spec;
   if (spec === undefined || pod.metadata.annotations?.['sidecar.istio.io/status'] !== undefined) return pod;
+  refuseReservedUser(pod, proxyContainer);
+  const own = userVolumesOf(pod);
   const rewrites = (pod.metadata.annotations?.['sidecar.istio.io/rewriteAppHTTPProbers'] ?? 'true') === 'true';
   const apps = spec.containers.filter((container) => container.name !== proxyContainer);
   const written = [...(spec.initContainers ?? []), ...spec.containers].find(
@@ -24,7 +31,8 @@ export function inject(pod: Pod, template: 'sidecar' | 'gateway', settings: Inje
     template === 'sidecar' && rewrites
       ? apps.map(rewriteProbes)
       : apps.map((container) => ({ container, targets: [] }));
-  const proxy = proxyOf(pod, { template, settings, written, probes: rewritten.flatMap(({ targets }) => targets) });
+  const probes = rewritten.flatMap(({ targets }) => targets);
+  const proxy = proxyOf(pod, { template, settings, written, probes, own });
   const others = (spec.initContainers ?? []).filter((container) => container.name !== proxyContainer);
   const containers = rewritten.map(({ container }) => container);
   return {
@@ -38,7 +46,7 @@ export function inject(pod: Pod, template: 'sidecar' | 'gateway', settings: Inje
             initContainers: [interceptor(pod, settings), { ...proxy, restartPolicy: 'Always' }, ...others],
             containers,
           }),
-      volumes: [...(spec.volumes ?? []), ...proxyVolumes],
+      volumes: [...(spec.volumes ?? []), ...proxyVolumes, ...own.volumes],
     },
   };
 }
@@ -108,6 +116,8 @@ interface ProxyParts {
   /** What the user wrote of the proxy's container; it wins. */
   readonly written: Container | undefined;
   readonly probes: readonly ProbeTarget[];
+  /** What the pod's annotations mount into it. */
+  readonly own: UserVolumes;
 }
 
 function proxyOf(pod: Pod, parts: ProxyParts): Container {
@@ -124,7 +134,7 @@ function proxyOf(pod: Pod, parts: ProxyParts): Container {
     securityContext: proxySecurity(settings),
     ...own,
     name: proxyContainer,
-    volumeMounts: [...proxyMounts, ...volumeMounts],
+    volumeMounts: [...proxyMounts, ...parts.own.mounts, ...volumeMounts],
   };
 }
 
