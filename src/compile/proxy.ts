@@ -195,14 +195,15 @@ function inboundResource(read: Read, inbound: Inbound, { type, name }: Named): R
   const { workload, marksSockets } = inbound;
   if (name === passthrough) {
     return type === 'cluster'
-      ? read.get(inboundClusterResource, { port: 0, protocol: 'auto', marksSockets })
-      : read.get(inboundRouteResource, { workload, port: 0, host: '', servicePort: 0 });
+      ? read.get(inboundClusterResource, { port: 0, protocol: 'auto', marksSockets, endpoint: '', services: [] })
+      : read.get(inboundRouteResource, { workload, port: 0, servicePort: 0 });
   }
   const port = inbound.ports.find((candidate) => inboundCluster(candidate.port) === name);
   if (port === undefined) return undefined;
+  const { protocol, endpoint, services, servicePort } = port;
   return type === 'cluster'
-    ? read.get(inboundClusterResource, { port: port.port, protocol: port.protocol, marksSockets })
-    : read.get(inboundRouteResource, { workload, port: port.port, host: port.host, servicePort: port.servicePort });
+    ? read.get(inboundClusterResource, { port: port.port, protocol, marksSockets, endpoint, services })
+    : read.get(inboundRouteResource, { workload, port: port.port, servicePort });
 }
 
 function gatewayResource(read: Read, { view, ingress }: GatewayPart, { type, name }: Named): Resource | undefined {

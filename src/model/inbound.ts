@@ -1,20 +1,32 @@
-/** What reaches a workload: its ports, by the services that select it. */
-import { defineQuery } from '../base/engine/index.ts';
+/** What reaches a workload: its ports, by the services that it stands behind or by the Sidecar that names them. */
+import { defineQuery, type Read } from '../base/engine/index.ts';
+import type { IngressListener } from '../schema/index.ts';
 import { mtlsPolicyOf, portMode, type MtlsMode, type WorkloadKey } from './authentication.ts';
-import { serviceEntriesByNamespace, servicesByNamespace } from './inputs.ts';
-import type { Protocol } from './protocol.ts';
-import { serviceOf, servicesOfEntry, type MeshService } from './service.ts';
-import { selects } from './visibility.ts';
+import { boundPorts, type BoundPort } from './bound-ports.ts';
+import { sidecars } from './inputs.ts';
+import { declaredProtocol, type Protocol } from './protocol.ts';
+import { sidecarFor } from './view.ts';
 import { workloadOf, type Workload } from './workload.ts';
+
+/** Names a service for telemetry. */
+export interface ServiceName {
+  readonly [key: string]: string;
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
 
 /** One port on which a workload takes requests. */
 export interface InboundPort {
   readonly port: number;
   readonly protocol: Protocol;
   readonly mtls: MtlsMode;
-  /** The service it belongs to; the oldest, then the first by host, where several do. */
-  readonly host: string;
+  /** Port of the oldest service behind it, for the name of its virtual host. */
   readonly servicePort: number;
+  /** The services behind it, oldest first. */
+  readonly services: readonly ServiceName[];
+  /** Where a Sidecar sends it: `address:port` or `unix://path`; empty for the address that was dialled. */
+  readonly endpoint: string;
 }
 
 /** Everything that a workload's inbound listener is made of; equal for all replicas of one workload. */
@@ -35,11 +47,7 @@ export const inboundOf = defineQuery<string, Inbound | undefined>('inbound', (re
   if (workload === undefined) return undefined;
   const key: WorkloadKey = { namespace: workload.namespace, labels: workload.labels };
   const policy = read.get(mtlsPolicyOf, key);
-  const services = [
-    ...read.cell(servicesByNamespace, workload.namespace).flatMap((service) => serviceOf(service) ?? []),
-    ...read.cell(serviceEntriesByNamespace, workload.namespace).flatMap(servicesOfEntry),
-  ].filter((service) => isBehind(workload, service));
-  const ports = inboundPorts(workload, services).map((port) => ({ ...port, mtls: portMode(policy, port.port) }));
+  const ports = portsOf(read, workload).map((port) => ({ ...port, mtls: portMode(policy, port.port) }));
   const named = new Set(ports.map((port) => port.port));
   return {
     workload: key,
@@ -53,26 +61,41 @@ export const inboundOf = defineQuery<string, Inbound | undefined>('inbound', (re
   };
 });
 
-function isBehind(workload: Workload, service: MeshService): boolean {
-  const { selector } = service;
-  return selector !== undefined && Object.keys(selector).length > 0 && selects(selector, workload.labels);
-}
+type PortWithoutMode = Omit<InboundPort, 'mtls'>;
 
-function inboundPorts(workload: Workload, services: readonly MeshService[]): readonly Omit<InboundPort, 'mtls'>[] {
-  const byPort = new Map<number, Omit<InboundPort, 'mtls'>>();
-  const sorted = services.toSorted(
-    (a, b) => compare(a.creationTimestamp, b.creationTimestamp) || compare(a.host, b.host),
-  );
-  for (const service of sorted) {
-    for (const port of service.ports) {
-      const target = typeof port.targetPort === 'number' ? port.targetPort : workload.namedPorts[port.targetPort];
-      if (target === undefined || port.protocol === 'udp' || byPort.has(target)) continue;
-      byPort.set(target, { port: target, protocol: port.protocol, host: service.host, servicePort: port.number });
-    }
-  }
+// A Sidecar that names ingress ports stands in place of the services (Istio).
+function portsOf(read: Read, workload: Workload): readonly PortWithoutMode[] {
+  const bound = boundPorts(read, workload);
+  const name = sidecarFor(read, workload.namespace, workload.labels);
+  const ingress = name === '' ? [] : (read.input(sidecars, name)?.spec?.ingress ?? []);
+  const ports = ingress.length > 0 ? ingress.map((listener) => ofIngress(listener, bound)) : ofServices(bound);
+  const byPort = new Map<number, PortWithoutMode>();
+  for (const port of ports) if (!byPort.has(port.port)) byPort.set(port.port, port);
   return [...byPort.values()].toSorted((a, b) => a.port - b.port);
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function ofServices(bound: readonly BoundPort[]): readonly PortWithoutMode[] {
+  return bound.map(({ target, port }) => ({
+    port: target,
+    protocol: port.protocol,
+    servicePort: port.number,
+    services: servicesAt(bound, target),
+    endpoint: '',
+  }));
+}
+
+function ofIngress({ port, defaultEndpoint = '' }: IngressListener, bound: readonly BoundPort[]): PortWithoutMode {
+  const number = port.number ?? 0;
+  return {
+    port: number,
+    protocol: declaredProtocol(port.protocol),
+    servicePort: number,
+    services: servicesAt(bound, number),
+    endpoint: defaultEndpoint,
+  };
+}
+
+function servicesAt(bound: readonly BoundPort[], target: number): readonly ServiceName[] {
+  const services = bound.filter((each) => each.target === target).map(({ service }) => service);
+  return [...new Set(services)].map(({ host, name, namespace }) => ({ host, name, namespace }));
 }

@@ -3,8 +3,8 @@ import { defineQuery, type Read } from '../base/engine/index.ts';
 import type { Gateway, VirtualService } from '../schema/index.ts';
 import type { WorkloadKey } from './authentication.ts';
 import { intersection, bySpecificity } from './host.ts';
-import { everything, fullHosts, gatewaysAll, gateways, routesByGateway, servicesByNamespace } from './inputs.ts';
-import { serviceOf } from './service.ts';
+import { boundPorts } from './bound-ports.ts';
+import { everything, fullHosts, gatewaysAll, gateways, routesByGateway } from './inputs.ts';
 import { meshSettings } from './settings.ts';
 import { byAge, isVisible, selects } from './visibility.ts';
 import { workloadOf, type Workload } from './workload.ts';
@@ -36,17 +36,10 @@ export const ingressOf = defineQuery<string, Ingress | undefined>('ingress', (re
 });
 
 function targetPorts(read: Read, workload: Workload): Readonly<Record<string, number>> {
-  const services = read
-    .cell(servicesByNamespace, workload.namespace)
-    .flatMap((service) => serviceOf(service) ?? [])
-    .filter((service) => service.selector !== undefined && selects(service.selector, workload.labels));
-  const pairs = services.flatMap((service) =>
-    service.ports.flatMap((port): [string, number][] => {
-      const target = typeof port.targetPort === 'number' ? port.targetPort : workload.namedPorts[port.targetPort];
-      return target === undefined || target === port.number ? [] : [[String(port.number), target]];
-    }),
-  );
-  return Object.fromEntries(pairs);
+  const ports = boundPorts(read, workload).filter(({ service }) => service.translatesPorts);
+  // The oldest service of a port decides.
+  const pairs = ports.toReversed().map(({ port, target }): [string, number] => [String(port.number), target]);
+  return Object.fromEntries(new Map(pairs.filter(([port, target]) => port !== String(target))));
 }
 
 type WrittenServer = NonNullable<NonNullable<Gateway['spec']>['servers']>[number];

@@ -2,10 +2,10 @@
 import { defineQuery, type Read } from '../base/engine/index.ts';
 import type { DestinationRule, VirtualService } from '../schema/index.ts';
 import type { ObjectRef } from '../schema/object.ts';
-import { patternsFor } from './host.ts';
+import { overlaps, patternsFor } from './host.ts';
 import { fullHosts, meshRoutesByHost, rulesByHost } from './inputs.ts';
 import { meshSettings } from './settings.ts';
-import { inScope, scopeOf, type HostInView, type View } from './view.ts';
+import { scopeOf, type HostInView, type View } from './view.ts';
 import { byAge, isVisible, selects } from './visibility.ts';
 
 /** The VirtualService that a view applies to a host: by the most specific of its hosts, the oldest of several. */
@@ -18,19 +18,25 @@ export const routeRuleFor = defineQuery<HostInView, VirtualService | undefined>(
   return undefined;
 });
 
-/** Hosts that VirtualServices of a view route though a service may not stand behind them, sorted. */
+/** Hosts that VirtualServices of a view name, sorted; a service may stand behind them or not. */
 export const routedHosts = defineQuery<View, readonly string[]>('routed hosts', (read, view) =>
-  read.cells(meshRoutesByHost).filter((host) => read.get(routeRuleFor, { view, host }) !== undefined),
+  read.cells(meshRoutesByHost).filter((host) => read.get(isRouted, { view, host })),
+);
+
+const isRouted = defineQuery<HostInView, boolean>('is routed', (read, { view, host }) =>
+  read.cell(meshRoutesByHost, host).some((rule) => appliesTo(read, view, rule)),
 );
 
 function appliesTo(read: Read, view: View, rule: VirtualService): boolean {
   const namespace = rule.metadata.namespace ?? '';
   const exportTo = rule.spec?.exportTo ?? read.get(meshSettings, '').virtualServiceExportTo;
-  const scope = read.get(scopeOf, view);
-  return (
-    isVisible(exportTo, namespace, view.namespace) &&
-    fullHosts(rule).some((host) => inScope(scope, namespace, host) || scope.egress === undefined)
-  );
+  if (!isVisible(exportTo, namespace, view.namespace)) return false;
+  const { egress } = read.get(scopeOf, view);
+  // Unlike a service, a rule for `*.com` is seen by whoever imports `a.com` (Istio).
+  const imports = (host: string): boolean =>
+    egress?.some((each) => (each.namespace === '*' || each.namespace === namespace) && overlaps(each.host, host)) ??
+    true;
+  return fullHosts(rule).some(imports);
 }
 
 type RuleSpec = NonNullable<DestinationRule['spec']>;

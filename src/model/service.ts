@@ -10,6 +10,8 @@ export interface ServicePort {
   readonly protocol: Protocol;
   /** Port of the workloads: a number, or the name of a container's port. */
   readonly targetPort: number | string;
+  /** Source of the service that brought it, where several entries of one host are taken together. */
+  readonly source?: string;
 }
 
 /**
@@ -39,6 +41,8 @@ export interface MeshService {
   readonly selector: Readonly<Record<string, string>> | undefined;
   readonly subjectAltNames: readonly string[];
   readonly creationTimestamp: string;
+  /** False if a gateway behind it listens on the ports that its Gateways name, and not on the service's target ports. */
+  readonly translatesPorts: boolean;
 }
 
 const ofService = new WeakMap<Service, MeshService | undefined>();
@@ -91,6 +95,7 @@ function fromService(service: Service): MeshService | undefined {
     selector: spec.selector,
     subjectAltNames: [],
     creationTimestamp: service.metadata.creationTimestamp ?? '',
+    translatesPorts: translatesPorts(service.metadata.labels),
   });
 }
 
@@ -117,7 +122,12 @@ function fromEntry(entry: ServiceEntry, host: string): MeshService {
     selector: spec?.workloadSelector?.labels,
     subjectAltNames: spec?.subjectAltNames ?? [],
     creationTimestamp: entry.metadata.creationTimestamp ?? '',
+    translatesPorts: translatesPorts(entry.metadata.labels),
   });
+}
+
+function translatesPorts(labels: Readonly<Record<string, string>> | undefined): boolean {
+  return labels?.['experimental.istio.io/disable-gateway-port-translation'] !== 'true';
 }
 
 function entryResolution(resolution: string | undefined, host: string): Resolution {

@@ -9,6 +9,8 @@ export interface MeshSettings {
   readonly trustDomain: string;
   readonly trustDomainAliases: readonly string[];
   readonly outboundAllowAny: boolean;
+  /** Inbound traffic goes to this host, and not to the pod's address. */
+  readonly inboundToLocalhost: boolean;
   readonly autoMtls: boolean;
   readonly connectTimeoutMs: number;
   /** 0 turns the limit off (Istio's default). */
@@ -41,6 +43,7 @@ export function settingsOf(config: MeshConfig): MeshSettings {
     trustDomain: config.trustDomain ?? 'cluster.local',
     trustDomainAliases: config.trustDomainAliases ?? [],
     outboundAllowAny: (config.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY') !== 'REGISTRY_ONLY',
+    inboundToLocalhost: config.inboundTrafficPolicy?.mode === 'LOCALHOST',
     autoMtls: config.enableAutoMtls ?? true,
     connectTimeoutMs: duration(config.connectTimeout, 10_000),
     protocolDetectionTimeoutMs: duration(config.protocolDetectionTimeout, 0),

@@ -62,8 +62,11 @@ export const viewOf = defineQuery<ProxyKey, View | undefined>('view', (read, key
   };
 });
 
-// Istio: one that selects the workload, else the namespace's own without a selector, else the root namespace's.
-function sidecarFor(read: Read, namespace: string, labels: Readonly<Record<string, string>>): string {
+/**
+ * Key (`namespace/name`) of the Sidecar that is for a workload; empty for none. Istio: one that selects the workload, else
+ * the namespace's own without a selector, else the root namespace's.
+ */
+export function sidecarFor(read: Read, namespace: string, labels: Readonly<Record<string, string>>): string {
   const own = read.cell(sidecarsByNamespace, namespace).toSorted(byAge);
   const selecting = own.find(
     (sidecar) => hasSelector(sidecar) && selects(sidecar.spec?.workloadSelector?.labels, labels),
@@ -140,7 +143,7 @@ export const visibleServices = defineQuery<View, readonly MeshService[]>('visibl
   for (const service of candidates(read, scope)) {
     if (!sees(read, view, scope, service)) continue;
     const other = byHost.get(service.host);
-    if (other === undefined || precedes(service, other, view.namespace)) byHost.set(service.host, service);
+    byHost.set(service.host, other === undefined ? service : joined(other, service, view.namespace));
   }
   return [...byHost.values()].toSorted((a, b) => (a.host < b.host ? -1 : 1));
 });
@@ -163,6 +166,21 @@ function candidates(read: Read, scope: Scope): readonly MeshService[] {
 function sees(read: Read, view: View, scope: Scope, service: MeshService): boolean {
   const exportTo = service.exportTo ?? read.get(meshSettings, '').serviceExportTo;
   return isVisible(exportTo, service.namespace, view.namespace) && inScope(scope, service.namespace, service.host);
+}
+
+/** Of two services with one host the one that counts, with the ports of both where two entries of a namespace share it. */
+function joined(a: MeshService, b: MeshService, namespace: string): MeshService {
+  const [first, second] = precedes(b, a, namespace) ? [b, a] : [a, b];
+  const isOneService =
+    first.kind === 'ServiceEntry' &&
+    second.kind === 'ServiceEntry' &&
+    first.namespace === second.namespace &&
+    first.resolution === second.resolution &&
+    first.external === second.external;
+  if (!isOneService) return first;
+  const known = new Set(first.ports.map((port) => port.number));
+  const more = second.ports.filter((port) => !known.has(port.number));
+  return { ...first, ports: [...first.ports, ...more.map((port) => ({ source: second.source, ...port }))] };
 }
 
 // Of two services with one host: the client's own namespace, then Kubernetes, then the older.
@@ -188,7 +206,7 @@ export const serviceByHost = defineQuery<HostInView, MeshService | undefined>('s
     ...read.cell(serviceEntriesByHost, key.host).flatMap(servicesOfEntry),
   ].filter((service) => service.host === key.host && sees(read, key.view, scope, service));
   return found.reduce<MeshService | undefined>(
-    (best, service) => (best === undefined || precedes(service, best, key.view.namespace) ? service : best),
+    (best, service) => (best === undefined ? service : joined(best, service, key.view.namespace)),
     undefined,
   );
 });

@@ -17,6 +17,8 @@ export interface Workload {
   /** How the proxy's own traffic is told from the application's; Envoy marks its sockets where no uid can tell. */
   readonly marksSockets: boolean;
   readonly locality: string;
+  /** IP address of the pod; empty until it has one. */
+  readonly address: string;
   readonly deleted: boolean;
 }
 
@@ -46,6 +48,7 @@ function fromPod(pod: Pod): Workload {
     inMesh: labels[tlsModeLabel] === 'istio',
     marksSockets: annotations['mizzen.io/intercept-by'] === 'mark',
     locality: (labels['istio-locality'] ?? '').replaceAll('.', '/'),
+    address: pod.status?.podIP ?? '',
     deleted: pod.metadata.deletionTimestamp !== undefined,
   };
 }

@@ -133,9 +133,14 @@ const traffic = {
       ),
     }),
   ),
-  inboundTrafficPolicy: no(
-    'what becomes of calls to unknown ports',
-    object({ mode: no('pass them or answer from this host', choice(['PASSTHROUGH', 'LOCALHOST'])) }),
+  inboundTrafficPolicy: yes(
+    'where inbound calls go',
+    object({
+      mode: withDefault(
+        'PASSTHROUGH',
+        yes("to the pod's address or to this host", choice(['PASSTHROUGH', 'LOCALHOST'])),
+      ),
+    }),
   ),
   localityLbSetting: yes('locality weights and failover', localityLbSetting),
   zoneAwareLbSetting: no('zone-aware routing', zoneAwareLbSetting),

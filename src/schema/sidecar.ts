@@ -30,7 +30,7 @@ const ingressListener = object({
   port: required(yes('port to listen on', sidecarPort)),
   bind: no('address to listen on', string(), "inbound listeners follow the pod's interception"),
   captureMode: no('how traffic gets there', captureMode, "inbound listeners follow the pod's interception"),
-  defaultEndpoint: no('where the traffic goes', string(), 'inbound traffic goes to the port it came for'),
+  defaultEndpoint: yes('where the traffic goes: IP and port, or unix:// and a path', string()),
   tls: no('TLS that the sidecar terminates', serverTls, "inbound TLS is the mesh's"),
   connectionPool: no('limits towards the application', connectionPool, 'inbound limits are not set'),
 });
@@ -62,10 +62,9 @@ const outboundTrafficPolicy = object({
 const spec = object(
   {
     workloadSelector: yes('sidecars that this is for; all of the namespace where it is absent', networkingSelector),
-    ingress: no(
-      'ports that the sidecar listens on for the application',
+    ingress: yes(
+      'ports that the sidecar listens on for the application, in place of the services',
       list(ingressListener),
-      'every port of the pod is served',
     ),
     egress: yes('what the application can call', list(egressListener)),
     inboundConnectionPool: no('limits towards the application', connectionPool, 'inbound limits are not set'),

@@ -1,5 +1,6 @@
 /** Matchers of authorization rules: Istio's texts in Envoy's RBAC form. */
 import type { JsonObject } from '../../base/json.ts';
+import { rangeOf } from '../../model/address.ts';
 import { typed } from '../any.ts';
 
 /** A condition of Envoy's RBAC on either side; `any`, `and_rules`/`and_ids` and the like are built by the callers. */
@@ -54,11 +55,8 @@ function escapeRegex(text: string): string {
 
 /** `CidrRange` of an address or a range. */
 export function cidr(value: string): JsonObject {
-  const [address = '', length] = value.split('/', 2);
-  return {
-    address_prefix: address,
-    prefix_len: length === undefined ? (address.includes(':') ? 128 : 32) : Number(length),
-  };
+  const { prefix, lengthBits } = rangeOf(value);
+  return { address_prefix: prefix, prefix_len: lengthBits };
 }
 
 /** Matches a request header by a text with stars. */

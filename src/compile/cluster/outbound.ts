@@ -2,10 +2,10 @@
 import { defineQuery, type Read } from '../../base/engine/index.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { protoDuration } from '../../base/duration.ts';
-import { identitiesOf, type PortKey } from '../../model/endpoint.ts';
+import { endpointsOf, identitiesOf, type PortKey } from '../../model/endpoint.ts';
 import { isHttp2, isTls, type Protocol } from '../../model/protocol.ts';
 import { destinationRuleFor, type MergedRule } from '../../model/rules.ts';
-import type { MeshService, ServicePort } from '../../model/service.ts';
+import type { MeshService, Resolution, ServicePort } from '../../model/service.ts';
 import { meshSettings, type MeshSettings } from '../../model/settings.ts';
 import { serviceByHost, visibleServices, type View } from '../../model/view.ts';
 import type { Resource } from '../../proto/resource.ts';
@@ -102,14 +102,13 @@ export const outboundClusterResource = defineQuery<ClusterKey, Resource | undefi
 
 function discovery(read: Read, parts: Parts): JsonObject {
   const { service, policy, settings } = parts;
-  if (service.resolution === 'none' || policy.loadBalancer?.simple === 'PASSTHROUGH') {
-    return { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
-  }
+  const how = resolutionFor(parts.view, service, policy);
+  if (how === 'none') return { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
   const balancing = loadBalancing(policy, settings);
-  if (service.resolution === 'eds') return { type: 'EDS', eds_cluster_config: { eds_config: ads('5s') }, ...balancing };
+  if (how === 'eds') return { type: 'EDS', eds_cluster_config: { eds_config: ads('5s') }, ...balancing };
   const name = outboundCluster(parts.port.number, parts.subset, service.host);
   return {
-    type: service.resolution === 'dns' ? 'STRICT_DNS' : 'LOGICAL_DNS',
+    type: how === 'dns' ? 'STRICT_DNS' : 'LOGICAL_DNS',
     ...balancing,
     dns_lookup_family: 'V4_ONLY',
     dns_refresh_rate: protoDuration(settings.dnsRefreshRateMs),
@@ -127,7 +126,7 @@ const resolver: JsonObject = extension(
 );
 
 function portKey(parts: Parts): PortKey {
-  return { source: parts.service.source, host: parts.service.host, port: parts.port.number };
+  return { source: parts.port.source ?? parts.service.source, host: parts.service.host, port: parts.port.number };
 }
 
 function assignmentOf(parts: Parts): Parameters<typeof localityEndpoints>[1] {
@@ -157,11 +156,17 @@ function transport(read: Read, parts: Parts): JsonObject {
 // Each endpoint says by its metadata whether it takes mutual TLS, so pods with and without a sidecar can stand side by side.
 function automatic(read: Read, parts: Parts): JsonObject {
   const { service, settings, policy, port } = parts;
-  const usable = service.resolution === 'eds' && policy.loadBalancer?.simple !== 'PASSTHROUGH';
+  const how = resolutionFor(parts.view, service, policy);
   const plain = withProxyProtocol(rawBuffer, policy);
-  if (!settings.autoMtls || !usable || service.external || isTls(port.protocol)) {
-    return policy.proxyProtocol === undefined ? {} : { transport_socket: plain };
+  const alone = policy.proxyProtocol === undefined ? {} : { transport_socket: plain };
+  if (!settings.autoMtls || service.external || isTls(port.protocol)) return alone;
+  if (how === 'none') {
+    // No endpoint is chosen that could say what it takes, so all of them have to.
+    const all = read.get(endpointsOf, portKey(parts));
+    const secured = all.length > 0 && all.every((endpoint) => endpoint.tlsMode === 'istio');
+    return secured ? { transport_socket: withProxyProtocol(meshSocket(read, parts), policy) } : alone;
   }
+  if (how !== 'eds') return alone;
   return {
     transport_socket_matches: [
       {
@@ -237,7 +242,12 @@ export function ruleOfCluster(
   return service === undefined ? undefined : { service, rule: ruleFor(read, key.view, service) };
 }
 
-/** True if a cluster gets its endpoints by EDS. */
-export function usesEds(service: MeshService, policy: PortPolicy): boolean {
-  return service.resolution === 'eds' && policy.loadBalancer?.simple !== 'PASSTHROUGH';
+/**
+ * How a view's cluster finds its endpoints. Pods of a headless service are dialled one by one, so a sidecar goes where the
+ * application dialled; what a gateway's clients dialled is the gateway, so it has to choose.
+ */
+export function resolutionFor(view: View, service: MeshService, policy: PortPolicy): Resolution {
+  const direct = service.headless || service.resolution === 'none';
+  if (view.type === 'router') return direct ? 'eds' : service.resolution;
+  return direct || policy.loadBalancer?.simple === 'PASSTHROUGH' ? 'none' : service.resolution;
 }

@@ -2,7 +2,13 @@
 import { defineQuery } from '../../base/engine/index.ts';
 import { hashText } from '../../base/hash.ts';
 import { meshSettings } from '../../model/settings.ts';
-import { outboundClusterResource, ruleOfCluster, subsetLabels, usesEds, type ClusterKey } from '../cluster/outbound.ts';
+import {
+  outboundClusterResource,
+  ruleOfCluster,
+  subsetLabels,
+  resolutionFor,
+  type ClusterKey,
+} from '../cluster/outbound.ts';
 import { portPolicy } from '../cluster/policy.ts';
 import type { Resource } from '../../proto/resource.ts';
 import { outboundCluster } from '../names.ts';
@@ -20,10 +26,17 @@ export const assignment = defineQuery<ClusterKey, Resource | undefined>('assignm
   const policy = portPolicy(rule, key.subset, key.port);
   const labels = subsetLabels(rule, key.subset);
   const cluster = read.get(outboundClusterResource, key);
-  if (labels === undefined || cluster === undefined || !usesEds(service, policy)) return undefined;
+  const port = service.ports.find((candidate) => candidate.number === key.port);
+  if (
+    labels === undefined ||
+    port === undefined ||
+    cluster === undefined ||
+    resolutionFor(key.view, service, policy) !== 'eds'
+  )
+    return undefined;
   const name = outboundCluster(key.port, key.subset, key.host);
   const endpoints = localityEndpoints(read, {
-    key: { source: service.source, host: service.host, port: key.port },
+    key: { source: port.source ?? service.source, host: service.host, port: key.port },
     labels,
     policy,
     settings: read.get(meshSettings, ''),

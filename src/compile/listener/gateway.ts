@@ -14,8 +14,9 @@ import { isTerminated, readsRequests, routeNameOf } from '../route/gateway.ts';
 import type { RouteScope } from '../route/http-route.ts';
 import { chainMatch, namedBy, tcpChains, tlsChains, withoutRepeats, type L4Chain } from '../route/l4-route.ts';
 import { gatewayServerTls } from '../tls.ts';
+import { socketAddress } from '../socket-address.ts';
 import { httpManager } from './http.ts';
-import { inspectors, socketAddress } from './parts.ts';
+import { inspectors } from './parts.ts';
 
 /** Names a listener of gateway proxies. */
 export interface GatewayListenerKey {
@@ -78,7 +79,7 @@ function serverChains(read: Read, key: GatewayListenerKey, server: IngressServer
 
 function httpServer(settings: MeshSettings, server: IngressServer): JsonObject {
   return compact({
-    name: nameOf(server),
+    name: isTerminated(server) ? routeNameOf(server) : undefined,
     filter_chain_match: isTerminated(server) ? chainMatch(named(server)) : {},
     filters: [
       httpManager({

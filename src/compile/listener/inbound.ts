@@ -23,8 +23,9 @@ import {
 } from '../names.ts';
 import { assembled, unitOf } from '../resource.ts';
 import { meshServerTls } from '../tls.ts';
+import { socketAddress } from '../socket-address.ts';
 import { httpManager } from './http.ts';
-import { inspectionLimit, inspectors, socketAddress, tcpProxy, tcpTo } from './parts.ts';
+import { inspectionLimit, inspectors, tcpProxy, tcpTo } from './parts.ts';
 
 /** Key of an inbound listener: its whole content, so that equal workloads share it. */
 export interface InboundKey {
@@ -110,7 +111,8 @@ function waysOf(mode: MtlsMode, protocol: Protocol): readonly Way[] {
     },
     DISABLE: {
       http: [{ secured: false, http: true }],
-      auto: [plainHttp, { secured: false, http: false }],
+      // Envoy does not look again among chains without a transport protocol once one has the connection's.
+      auto: [plainHttp, plainTcp, { secured: false, http: false }],
       tcp: [{ secured: false, http: false }],
     },
   };

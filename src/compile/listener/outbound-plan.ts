@@ -1,5 +1,6 @@
 /** Which outbound listeners a view has, and which services stand behind each. */
 import { defineQuery, type Read } from '../../base/engine/index.ts';
+import { isWide } from '../../model/address.ts';
 import { endpointsOf } from '../../model/endpoint.ts';
 import { isHttp, type Protocol } from '../../model/protocol.ts';
 import type { MeshService, ServicePort } from '../../model/service.ts';
@@ -57,17 +58,12 @@ interface Placed {
 // HTTP is told apart by host, so one listener a port will do; TCP only by the address that was dialled.
 function addressesOf(read: Read, service: MeshService, port: ServicePort): readonly string[] {
   if (isHttp(port.protocol)) return [anyAddress];
-  const single = service.addresses.filter((address) => !isRange(address));
+  const single = service.addresses.filter((address) => !isWide(address));
   if (single.length > 0) return single;
   if (service.addresses.length > 0 || !service.headless) return [anyAddress];
+  // A listener on any address would conflict with others of the port as soon as the last endpoint goes.
   const endpoints = read.get(endpointsOf, { source: service.source, host: service.host, port: port.number });
-  return port.protocol === 'auto' || endpoints.length === 0
-    ? [anyAddress]
-    : endpoints.map((endpoint) => endpoint.address);
-}
-
-function isRange(address: string): boolean {
-  return address.includes('/') && !address.endsWith('/32');
+  return [...new Set(endpoints.map((endpoint) => endpoint.address))];
 }
 
 function add(plans: Record<string, ListenerPlan>, { service, port, address }: Placed): void {

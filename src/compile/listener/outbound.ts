@@ -12,9 +12,10 @@ import { assembled, unitOf } from '../resource.ts';
 import type { RouteScope } from '../route/http-route.ts';
 import { chainMatch, serviceChain, tcpChains, tlsChains, withoutRepeats, type L4Chain } from '../route/l4-route.ts';
 import { unknownTarget } from '../route/unknown-target.ts';
+import { socketAddress } from '../socket-address.ts';
 import { httpManager } from './http.ts';
 import { listenerPlan, outboundPlan, type Behind, type ListenerPlan } from './outbound-plan.ts';
-import { inspectionLimit, inspectors, socketAddress, tcpTo } from './parts.ts';
+import { inspectionLimit, inspectors, tcpTo } from './parts.ts';
 
 /** Names of a view's outbound listeners, sorted. */
 export const outboundListenerNames = defineQuery<View, readonly string[]>('outbound listener names', (read, view) => [
@@ -62,7 +63,10 @@ export const outboundListenerResource = defineQuery<
     ...httpChains(read, plan),
     ...plan.behind.flatMap((behind) => l4Chains(read, view, { plan, behind })),
   ]);
-  const everythingElse = chains.some((chain) => chain['filter_chain_match'] === undefined);
+  // A chain that asks for nothing is not looked for once another has the connection's transport protocol.
+  const open = chains.length > 1 ? chains.find((chain) => chain['filter_chain_match'] === undefined) : undefined;
+  const takesAll = chains.length === 1 && chains[0]?.['filter_chain_match'] === undefined;
+  const fallback = { name: 'PassthroughFilterChain', filters: [tcpTo(unknownCluster(read, view), settings)] };
   return assembled(
     'listener',
     compact({
@@ -72,11 +76,9 @@ export const outboundListenerResource = defineQuery<
       bind_to_port: false,
       listener_filters: filtersOf(plan),
       ...inspectionLimit(settings),
-      default_filter_chain: everythingElse
-        ? undefined
-        : { name: 'PassthroughFilterChain', filters: [tcpTo(unknownCluster(read, view), settings)] },
+      default_filter_chain: takesAll ? undefined : (open ?? fallback),
     }),
-    chains.map((chain) => unitOf('listener', chain)),
+    chains.filter((chain) => chain !== open).map((chain) => unitOf('listener', chain)),
   );
 });
 

@@ -24,11 +24,6 @@ export function inspectionLimit(settings: MeshSettings): JsonObject {
   };
 }
 
-/** A socket address. */
-export function socketAddress(address: string, port: number): JsonObject {
-  return { socket_address: { address, port_value: port } };
-}
-
 /** A weighted choice of clusters, or one. */
 export interface TcpTargets {
   readonly statPrefix: string;

@@ -9,12 +9,11 @@ import { assembled, unitOf } from '../resource.ts';
 
 /** Names the routes of one port of a workload. */
 export interface InboundRouteKey {
-  readonly [key: string]: number | Inbound['workload'] | string;
+  readonly [key: string]: number | Inbound['workload'];
   readonly workload: Inbound['workload'];
   /** 0 for the ports that no service names. */
   readonly port: number;
-  /** Host of the service, for the virtual host's name; empty for none. */
-  readonly host: string;
+  /** For the virtual host's name. */
   readonly servicePort: number;
 }
 

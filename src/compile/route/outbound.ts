@@ -1,7 +1,7 @@
 /** Route configurations of sidecars: virtual hosts of the services and rules that a view sees on a port. */
 import { defineQuery, type Read } from '../../base/engine/index.ts';
 import type { JsonObject } from '../../base/json.ts';
-import { isWildcard } from '../../model/host.ts';
+import { covers, isWildcard } from '../../model/host.ts';
 import { clusterDomain } from '../../model/inputs.ts';
 import { isHttp } from '../../model/protocol.ts';
 import { routedHosts, routeRuleFor } from '../../model/rules.ts';
@@ -50,10 +50,14 @@ export const outboundRouteResource = defineQuery<OutboundRouteKey, Resource>('ou
 });
 
 function hostsOnPort(read: Read, view: View, port: number): readonly string[] {
-  const services = read.get(visibleServices, view).filter((service) => carriesHttp(service, port));
-  // Hosts that only a rule knows are served where plain HTTP is expected (Istio).
-  const ruled = port === 80 ? read.get(routedHosts, view).filter((host) => !isService(read, view, host)) : [];
-  return [...services.map((service) => service.host), ...ruled];
+  const hosts = read
+    .get(visibleServices, view)
+    .filter((service) => carriesHttp(service, port))
+    .map((service) => service.host);
+  // Hosts that only a rule knows are served where plain HTTP is expected; a wildcard only where it is no service's (Istio).
+  const isAlone = (host: string): boolean =>
+    isWildcard(host) ? !hosts.some((service) => covers(host, service)) : !isService(read, view, host);
+  return [...hosts, ...(port === 80 ? read.get(routedHosts, view).filter(isAlone) : [])];
 }
 
 function carriesHttp(service: MeshService, port: number): boolean {
@@ -63,8 +67,7 @@ function carriesHttp(service: MeshService, port: number): boolean {
 }
 
 function isService(read: Read, view: View, host: string): boolean {
-  if (!isWildcard(host)) return read.get(serviceByHost, { view, host }) !== undefined;
-  return read.get(visibleServices, view).some((service) => service.host === host);
+  return read.get(serviceByHost, { view, host }) !== undefined;
 }
 
 interface VirtualHostKey {
@@ -139,7 +142,10 @@ const domainsOnPort = defineQuery<{ readonly view: View; readonly port: number }
 
 /** Every name by which a client of this view may call a host: the full one, the short ones, and the addresses. */
 export function domainsOf(host: string, service: MeshService | undefined, view: View): readonly string[] {
-  return [...new Set([host, ...shortNames(host, view.namespace), ...(service?.addresses ?? []).filter(isAddress)])];
+  const names = [host, ...shortNames(host, view.namespace)];
+  // Pods of a headless service have names of their own below it.
+  const below = service?.headless === true ? names.map((name) => `*.${name}`) : [];
+  return [...new Set([...names, ...below, ...(service?.addresses ?? []).filter(isAddress)])];
 }
 
 function isAddress(address: string): boolean {

@@ -129,19 +129,25 @@ export const sidecarCases: KindCases = {
   apiVersion: 'networking.istio.io/v1',
   bases: {
     spec: scope({}),
-    'spec.egress[].port': { egress: [{ hosts: ['./*'] }, { hosts: ['*/*'] }] },
-    'spec.egress[].bind': scope({ port: { number: 80, name: 'http', protocol: 'HTTP' } }),
-    'spec.egress[].captureMode': scope({ port: { number: 9080, name: 'http', protocol: 'HTTP' } }),
+    'spec.ingress': { workloadSelector: { labels: { app: 'reviews' } } },
     'spec.outboundTrafficPolicy.egressProxy': { outboundTrafficPolicy: { mode: 'ALLOW_ANY' } },
   },
   fields: {
     'workloadSelector.labels': { values: [{ app: 'client' }, { app: 'reviews' }] },
+    'ingress[].port.number': {
+      values: [8000, 8001],
+      beside: { ingress: [{ port: { protocol: 'HTTP', name: 'http' } }] },
+    },
+    'ingress[].port.protocol': {
+      values: ['HTTP', 'TCP'],
+      beside: { ingress: [{ port: { number: 8000, name: 'a' } }] },
+    },
+    'ingress[].port.name': { unseen: 'a name' },
+    'ingress[].defaultEndpoint': {
+      values: ['127.0.0.1:8080', 'unix:///run/a.sock'],
+      beside: { ingress: [{ port: { number: 8000, protocol: 'HTTP', name: 'http' } }] },
+    },
     'egress[].hosts': { values: [['./*'], ['./reviews.default.svc.cluster.local']] },
-    'egress[].port.number': { values: [80, 9080], beside: { egress: [{ port: { name: 'http', protocol: 'HTTP' } }] } },
-    'egress[].port.protocol': { values: ['HTTP', 'TCP'], beside: { egress: [{ port: { number: 80, name: 'a' } }] } },
-    'egress[].port.name': { values: ['a', 'b'], beside: { egress: [{ port: { number: 80, protocol: 'HTTP' } }] } },
-    'egress[].bind': { values: ['127.0.0.1', '10.0.0.1'] },
-    'egress[].captureMode': { values: ['DEFAULT', 'NONE'] },
     'outboundTrafficPolicy.mode': { values: ['ALLOW_ANY', 'REGISTRY_ONLY'] },
     'egressProxy.host': {
       values: ['reviews.default.svc.cluster.local', 'mixed.default.svc.cluster.local'],
