@@ -4,24 +4,17 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } f
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status as grpc } from '@grpc/grpc-js';
-import { encode, typeUrls } from '../proto/index.ts';
+import { encode, typeUrls, type Resource } from '../proto/index.ts';
 import { createDeframer, messagePrefix } from './framing.ts';
 import { createRateLimit } from './limits.ts';
 import { createPacer } from './pacer.ts';
 import { createProxyMemory, type ProxyMemory } from './proxy-memory.ts';
 import { startXdsServer, type ServerCertificate, type XdsServer, type XdsServerOptions } from './server.ts';
-import {
-  clusterOf,
-  createModelSource,
-  listenerOf,
-  plainOf,
-  type ModelCluster,
-  type ModelSource,
-} from './testing/model-source.ts';
+import { envoyResource } from './testing/envoy-resource.ts';
+import { createModelSource, type ModelSource } from './testing/model-source.ts';
 import { openRawClient, type RawClient } from './testing/raw-client.ts';
 import { createServerCertificate } from './testing/server-certificate.ts';
 
-const good: ModelCluster = { revision: 1, readyBy: 'assignment', isBad: false, secret: undefined };
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
 let certificate: ServerCertificate;
@@ -57,6 +50,11 @@ function optionsOf(sources: (name: string) => ModelSource): XdsServerOptions<str
   };
 }
 
+const cluster = (name: string, revision = 1): Resource =>
+  envoyResource('cluster', name, { connect_timeout: `${revision + 1}s` }, { readyBy: 'assignment' });
+const endpoints = (name: string, revision: number): Resource =>
+  envoyResource('endpoint', name, { policy: { overprovisioning_factor: 100 + revision } });
+
 function client(token: string | undefined = 'good-pod', on: XdsServer = server, method?: string): RawClient {
   const raw = openRawClient({
     port: on.port,
@@ -76,8 +74,8 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 /** A bare connection, for what a well-behaved client would not do. */
-function bare(on: XdsServer = server): ClientHttp2Session {
-  const session = connect(`https://localhost:${on.port}`, { ca: certificate.cert, settings: { initialWindowSize: 0 } });
+function bare(on: XdsServer = server, initialWindowSize = 65_535): ClientHttp2Session {
+  const session = connect(`https://localhost:${on.port}`, { ca: certificate.cert, settings: { initialWindowSize } });
   session.on('error', () => undefined);
   closers.push(() => session.destroy());
   return session;
@@ -105,10 +103,10 @@ before(async () => {
   source = createModelSource();
   source.edit((set) => {
     for (const name of ['a', 'b']) {
-      set('cluster', name, clusterOf(name, good));
-      set('endpoint', name, plainOf(name, 1));
+      set('cluster', name, cluster(name));
+      set('endpoint', name, endpoints(name, 1));
     }
-    set('listener', 'l', listenerOf('l', '80', []));
+    set('listener', 'l', envoyResource('listener', 'l', {}));
   });
   server = await startXdsServer(optionsOf(() => source));
 });
@@ -135,16 +133,16 @@ test('an independent client gets what it asks for, and is SYNCED when it acknowl
   assert.equal(stream?.applied(), source.generation);
 
   const { sentBytes, wokenStreams } = server.counters;
-  source.edit((set) => set('endpoint', 'elsewhere', plainOf('elsewhere', 1)));
+  source.edit((set) => set('endpoint', 'elsewhere', endpoints('elsewhere', 1)));
   assert.equal(server.counters.wokenStreams, wokenStreams, 'an unrelated change wakes nobody');
-  source.edit((set) => set('endpoint', 'a', plainOf('a', 2)));
+  source.edit((set) => set('endpoint', 'a', endpoints('a', 2)));
   const change = await raw.next();
   assert.deepEqual([...change.resources.keys()], ['a']);
   raw.send('endpoint', { response_nonce: change.nonce, error_detail: { code: 13, message: 'a: no such thing' } });
   await until(() => stream?.status()?.state === 'REJECTED');
   assert.match(stream?.status()?.reason ?? '', /endpoint a: a: no such thing/u);
   assert.ok(server.counters.sentBytes > sentBytes && server.counters.nacks === 1);
-  source.edit((set) => set('endpoint', 'a', plainOf('a', 3)));
+  source.edit((set) => set('endpoint', 'a', endpoints('a', 3)));
   await raw.acknowledged();
   await until(() => stream?.status()?.state === 'SYNCED');
 });
@@ -205,7 +203,7 @@ test('malformed, compressed and oversized requests end their stream and nothing 
     codes.push(trailers['grpc-status']);
   }
   assert.deepEqual(codes, ['12', '8', '3']);
-  source.edit((set) => set('cluster', 'b', clusterOf('b', { ...good, revision: 2 })));
+  source.edit((set) => set('cluster', 'b', cluster('b', 2)));
   assert.deepEqual([...(await steady.acknowledged()).resources.keys()], ['b']);
 });
 
@@ -238,15 +236,14 @@ test('a client that does not read delays nobody, and holds what it is sent next 
   const big = createModelSource('pod.big');
   const fill = (revision: number): void =>
     big.edit((set) => {
-      for (let i = 0; i < 2_000; i++)
-        set('cluster', `c${i}`, clusterOf(`c${i}-${'x'.repeat(500)}`, { ...good, revision }));
+      for (let i = 0; i < 2_000; i++) set('cluster', `c${i}`, cluster(`c${i}-${'x'.repeat(500)}`, revision));
     });
   fill(0);
   const wide = await startXdsServer(
     optionsOf((name) => (name === 'stopped' ? big : Object.assign(createModelSource(`${name}.x`)))),
   );
   closers.push(() => wide.close());
-  const session = bare(wide);
+  const session = bare(wide, 0);
   const stopped = bareStream(session, 'good-stopped');
   stopped.pause();
   stopped.write(
