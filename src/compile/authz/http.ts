@@ -15,6 +15,6 @@ export const httpPolicy = defineQuery<WorkloadKey, JsonObject>('http policy', (r
   };
 });
 
-function perRoute(rules: JsonObject): JsonObject {
-  return typed('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', { rbac: { rules } });
+function perRoute(rbac: JsonObject): JsonObject {
+  return typed('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', { rbac });
 }

@@ -19,34 +19,50 @@ export function peerIdentity(matcher: JsonObject): Condition {
   return { authenticated: { principal_name: matcher } };
 }
 
-/** Identities of a principal as policies write it, without the scheme; aliases of the trust domain count as it. */
+/**
+ * Identities of a principal as policies write it, without the scheme. One of the mesh's trust domain is meant in all of its
+ * aliases, so those that a pattern does not cover are added.
+ */
 export function principals(value: string, trustDomains: readonly string[]): readonly Condition[] {
   const slash = value.indexOf('/');
   const domain = value.slice(0, Math.max(slash, 0));
-  if (!trustDomains.includes(domain)) return [peerIdentity(textMatcher(value, (text) => `spiffe://${text}`))];
-  return trustDomains.map((alias) =>
-    peerIdentity(textMatcher(`${alias}${value.slice(slash)}`, (text) => `spiffe://${text}`)),
-  );
+  const isOwn = trustDomains.some((own) => coversText(domain, own));
+  const others = isOwn ? trustDomains.filter((own) => !coversText(domain, own)) : [];
+  return [value, ...others.map((alias) => `${alias}${value.slice(slash)}`)].map(principal);
+}
+
+function coversText(pattern: string, text: string): boolean {
+  if (pattern.startsWith('*')) return text.endsWith(pattern.slice(1));
+  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern;
+}
+
+function principal(name: string): Condition {
+  if (name !== '*' && name.startsWith('*'))
+    return peerIdentity({ safe_regex: { regex: `spiffe://.*${escapeRegex(name.slice(1))}` } });
+  return peerIdentity(textMatcher(name, (text) => `spiffe://${text}`));
 }
 
 /** Any identity of a namespace; stars stand in front or behind as in other texts. */
 export function namespaceOf(value: string): Condition {
-  const name = value === '*' ? '[^/]+' : value.split('*').map(escapeRegex).join('[^/]*');
-  return peerIdentity({ safe_regex: { regex: `spiffe://[^/]+/ns/${name}/sa/.+` } });
+  return peerIdentity({ safe_regex: { regex: `.*/ns/${withStars(value)}/.*` } });
 }
 
 /** Identity of a service account: `namespace/account`, or an account of the policy's own namespace. */
 export function serviceAccount(value: string, policyNamespace: string): Condition {
   const [first = '', second] = value.split('/', 2);
   const [namespace, account] = second === undefined ? [policyNamespace, first] : [first, second];
-  return peerIdentity({ suffix: `/ns/${namespace}/sa/${account}` });
+  const regex = `spiffe://.+/ns/${escapeRegex(namespace)}/(.+/|)sa/${escapeRegex(account)}(/.+)?`;
+  return peerIdentity({ safe_regex: { regex } });
 }
 
 /** Any identity of a trust domain. */
 export function trustDomain(value: string): Condition {
-  if (value === '*') return peerIdentity({ prefix: 'spiffe://' });
-  const name = value.split('*').map(escapeRegex).join('[^/]*');
-  return peerIdentity({ safe_regex: { regex: `spiffe://${name}/.+` } });
+  if (!value.includes('*')) return peerIdentity({ prefix: `spiffe://${value}/` });
+  return peerIdentity({ safe_regex: { regex: `spiffe://${withStars(value, '[^/]*')}/.*` } });
+}
+
+function withStars(value: string, anything = '.*'): string {
+  return value.split('*').map(escapeRegex).join(anything);
 }
 
 function escapeRegex(text: string): string {

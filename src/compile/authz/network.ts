@@ -15,6 +15,6 @@ export const networkPolicy = defineQuery<WorkloadKey, readonly JsonObject[]>('ne
   ];
 });
 
-function filter(name: string, rules: JsonObject): JsonObject {
-  return extension(name, 'envoy.extensions.filters.network.rbac.v3.RBAC', { stat_prefix: 'tcp.', rules });
+function filter(name: string, rbac: JsonObject): JsonObject {
+  return extension(name, 'envoy.extensions.filters.network.rbac.v3.RBAC', { stat_prefix: 'tcp.', ...rbac });
 }

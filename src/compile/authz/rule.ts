@@ -120,7 +120,6 @@ function permission(operation: Operation, scope: RuleScope): Alternative {
 }
 
 function principal(source: Source, scope: RuleScope): Alternative {
-  const ofHttp = <T>(match: T): T | undefined => (scope.protocol === 'http' ? match : undefined);
   return allAttributes(
     [
       {
@@ -139,7 +138,7 @@ function principal(source: Source, scope: RuleScope): Alternative {
       {
         wanted: source.remoteIpBlocks,
         unwanted: source.notRemoteIpBlocks,
-        match: ofHttp((value: string) => [{ remote_ip: cidr(value) }]),
+        match: (value) => [{ remote_ip: cidr(value) }],
       },
       // Nobody has checked a JWT here, so nobody can be known by one.
       { wanted: source.requestPrincipals, unwanted: source.notRequestPrincipals, match: undefined },
@@ -174,6 +173,7 @@ function whenAttribute(key: string, scope: RuleScope): WhenAttribute | undefined
   }
   const byKey: Readonly<Record<string, WhenAttribute>> = {
     'source.ip': { kind: 'principal', match: (value) => [{ direct_remote_ip: cidr(value) }] },
+    'remote.ip': { kind: 'principal', match: (value) => [{ remote_ip: cidr(value) }] },
     'source.namespace': { kind: 'principal', match: (value) => [namespaceOf(value)] },
     'source.serviceAccount': { kind: 'principal', match: (value) => [serviceAccount(value, scope.policyNamespace)] },
     'source.trustDomain': { kind: 'principal', match: (value) => [trustDomain(value)] },
@@ -181,9 +181,6 @@ function whenAttribute(key: string, scope: RuleScope): WhenAttribute | undefined
     'destination.ip': { kind: 'permission', match: (value) => [{ destination_ip: cidr(value) }] },
     'destination.port': { kind: 'permission', match: (value) => [{ destination_port: Number(value) }] },
     'connection.sni': { kind: 'permission', match: (value) => [{ requested_server_name: textMatcher(value) }] },
-    ...(scope.protocol === 'http'
-      ? { 'remote.ip': { kind: 'principal', match: (value: string) => [{ remote_ip: cidr(value) }] } }
-      : {}),
   };
   return Object.hasOwn(byKey, key) ? byKey[key] : undefined;
 }
