@@ -206,6 +206,28 @@ function draftRemovals(state: GateState, draft: Draft, nowMs: number): void {
     if (held === undefined) forget(state.usage, name);
     else draft.removed.set(name, held);
   }
+  for (const { name, dueMs } of ignoredClusters(state)) {
+    const held = latestOf(ledger, name);
+    if (dueMs <= nowMs && held !== undefined && !draft.added.has(name)) draft.removed.set(name, held);
+  }
+}
+
+/**
+ * New clusters that Envoy does not ask endpoints for. It refused them late in loading, keeps them warming all the same,
+ * and withholds every answer about clusters until they are gone: they are taken back when the patience ends.
+ */
+export function* ignoredClusters(state: GateState): Generator<{ readonly name: string; readonly dueMs: number }> {
+  const { cluster, endpoint } = state.ledgers;
+  for (const flight of cluster.flights) {
+    for (const [name, { resource }] of flight.added) {
+      if (resource.readyBy !== 'assignment' || endpoint.names.has(name) || cluster.acked.has(name)) continue;
+      if (latestOf(cluster, name)?.version !== resource.version) continue;
+      // Like any removal: not while something of an earlier stream may use one of that name.
+      const removableMs = clusterRemovalMs(state, name);
+      if (removableMs === undefined) continue;
+      yield { name, dueMs: Math.max(removableMs, flight.sentMs + state.timing.patienceMs) };
+    }
+  }
 }
 
 function send(state: GateState, ledger: Ledger, draft: Draft, nowMs: number): GateResponse {

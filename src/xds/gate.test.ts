@@ -318,6 +318,23 @@ test('reconnect: equal versions are skipped, what differs is sent, what is gone 
   assert.deepEqual(removal.removed, ['b']);
 });
 
+test('a new cluster that Envoy ignores is taken back, so that it answers again', () => {
+  const { source, gate } = warmStand();
+  source.edit((set) => set('cluster', 'bad', clusterOf('bad', { ...good, isBad: true })));
+  const sent = only(gate, 100_000);
+  assert.deepEqual(takeAll(gate, 104_999), []);
+  assert.equal(gate.wakeMs(), 105_000);
+  const back = only(gate, 105_000);
+  assert.deepEqual(back.removed, ['bad']);
+  gate.request(
+    ask('cluster', { nonce: sent.nonce, errorMessage: 'Error adding/updating cluster(s) bad: why' }),
+    105_001,
+  );
+  gate.request(ask('cluster', { nonce: back.nonce }), 105_001);
+  assert.deepEqual(takeAll(gate, 105_002), []);
+  assert.equal(gate.status(105_002).state, 'REJECTED');
+});
+
 test('a reconnected proxy that asks for no clusters gets them unasked', () => {
   const { source } = warmStand();
   const gate = createGate({ source, noncePrefix: 'm' }, 0);

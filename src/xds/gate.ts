@@ -1,5 +1,5 @@
 import { appliedGeneration, drop, touch } from './applied.ts';
-import { clusterRemovalMs, planType, sendableMs } from './gate-plan.ts';
+import { clusterRemovalMs, ignoredClusters, planType, sendableMs } from './gate-plan.ts';
 import { demandAll, takeRequest, type Answer } from './gate-request.ts';
 import { createGateState, defaultTiming, type GateParts, type GateState, type GateTiming } from './gate-state.ts';
 import { isWanted, latestOf } from './ledger.ts';
@@ -142,6 +142,7 @@ function wakeMs(state: GateState): number | undefined {
       const removalMs = clusterRemovalMs(state, name);
       if (removalMs !== undefined) times.push(Math.max(removalMs, clustersFromMs));
     }
+    for (const { dueMs } of ignoredClusters(state)) times.push(Math.max(dueMs, clustersFromMs));
   }
   for (const wait of state.waits.values()) {
     // What is held goes when its time is up; if it could not, only an event helps.

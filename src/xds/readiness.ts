@@ -89,7 +89,7 @@ export function causeOf(state: GateState, cluster: string): string {
     const isAsked = state.ledgers.endpoint.names.has(cluster);
     return isAsked
       ? 'waits for its endpoints to be acknowledged'
-      : 'is there, but Envoy has not asked for its endpoints';
+      : 'was sent, but Envoy has not asked for its endpoints: it is still at work or refused it';
   }
   const secret = missingSecret(state, resource);
   return secret === undefined ? 'is warming' : `waits for the secret ${secret}`;
