@@ -84,9 +84,20 @@ export function bootstrap(parts: BootstrapParts): JsonObject {
         },
       ],
     },
+    ...(type === 'sidecar' ? { layered_runtime: sidecarRuntime } : {}),
     ...(settings.interceptBy === 'mark' ? { cluster_manager: { upstream_bind_config: markedBind } } : {}),
   };
 }
+
+// An application is told why TLS to its destination failed, as Istio's users are; whoever stands outside of a gateway is not.
+const sidecarRuntime: JsonObject = {
+  layers: [
+    {
+      name: 'mizzen',
+      static_layer: { 'envoy.reloadable_features.hide_transport_failure_reason_in_response_body': false },
+    },
+  ],
+};
 
 // Interception knows the proxy's connections by this mark where it cannot know them by their user.
 const markedBind: JsonObject = {
