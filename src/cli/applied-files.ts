@@ -59,13 +59,14 @@ export function isApplied(path: string): boolean {
 
 /**
  * The file of an object: `KIND-NAMESPACE-NAME.yaml`. Dashes within names can make two objects meet in one name; the second
- * then gets a hash.
+ * then gets a hash. `planned` are paths that are about to be written.
  */
-export function fileFor(folder: MeshFolder, object: KubeObject): string {
+export function fileFor(folder: MeshFolder, object: KubeObject, planned: ReadonlySet<string>): string {
   const { kind, namespace, name } = refOf(object);
   const words = [kind.toLowerCase(), namespace, name].filter((word) => word !== '').join('-');
   const plain = join(folder.target, `${words}.yaml`);
-  const taken = statSync(plain, { throwIfNoEntry: false }) !== undefined && !(isApplied(plain) && holds(plain, object));
+  const isThere = statSync(plain, { throwIfNoEntry: false }) !== undefined;
+  const taken = planned.has(plain) || (isThere && !(isApplied(plain) && holds(plain, object)));
   if (!taken) return plain;
   const hash = hashText(`${kind}/${namespace}/${name}`)
     .toLowerCase()

@@ -4,6 +4,7 @@ import type { Style } from './style.ts';
 
 /** What has changed from one look at a mesh to the next: a line each. Pure. */
 export function changesBetween(before: MeshStatus, after: MeshStatus, style: Style): readonly string[] {
+  if (after.state === 'stopping') return before.state === 'stopping' ? [] : ['the mesh is stopping\n'];
   return [
     ...stateLines(before, after),
     ...generationLines(before, after),
@@ -15,7 +16,6 @@ export function changesBetween(before: MeshStatus, after: MeshStatus, style: Sty
 
 function stateLines(before: MeshStatus, after: MeshStatus): string[] {
   const lines: string[] = [];
-  if (before.state !== after.state && after.state === 'stopping') lines.push('the mesh is stopping\n');
   const { connected, reason } = after.controlPlane;
   if (before.controlPlane.connected && !connected)
     lines.push(`the control plane is gone${reason === '' ? '' : ` (${reason})`}; traffic goes on as it was\n`);
@@ -49,15 +49,13 @@ function problemLines(before: MeshStatus, after: MeshStatus, style: Style): stri
   const old = new Map(before.problems.map((problem) => [problemKey(problem), problem]));
   const now = new Map(after.problems.map((problem) => [problemKey(problem), problem]));
   const come = [...now].filter(([key]) => !old.has(key)).map(([, problem]) => problemText(problem, style));
-  const gone = [...old]
-    .filter(([key]) => !now.has(key))
-    .map(([, problem]) => `solved: ${problemText(withoutFix(problem), style)}`);
+  const gone = [...old].filter(([key]) => !now.has(key)).map(([, problem]) => solvedText(problem));
   return [...come, ...gone];
 }
 
-function withoutFix(problem: MeshStatus['problems'][number]): MeshStatus['problems'][number] {
-  const { fix: _fix, ...rest } = problem;
-  return rest;
+function solvedText({ object, file, field, message }: MeshStatus['problems'][number]): string {
+  const subject = [object, field].filter((part) => part !== '').join(' ');
+  return `solved: ${[file, subject, message].filter((part) => part !== '').join(': ')}\n`;
 }
 
 function podLines(before: MeshStatus, after: MeshStatus): string[] {

@@ -99,10 +99,15 @@ function problemLines({ problems }: MeshStatus, style: Style): string {
   return head + problems.map((problem) => problemText(problem, style)).join('');
 }
 
-/** Where to go first: the addresses, and what the mesh's folder says to try. */
+/** Where to go first: the addresses, and what the mesh's folder says to try, in which `{80}` is the address of that port. */
 export function welcomeText({ gateways, tryThis }: MeshStatus, style: Style): string {
-  const [first] = gateways.flatMap(({ addresses }) => addresses);
+  const addresses = gateways.flatMap((gateway) => gateway.addresses);
+  const [first] = addresses;
   const open = first === undefined ? '' : `\nopen ${style.bold(first.url)}\n`;
   if (tryThis.length === 0) return open;
-  return `${open}\ntry:\n${tryThis.map((line) => `  ${line}\n`).join('')}`;
+  const urlOf = (port: string): string | undefined => addresses.find((each) => String(each.port) === port)?.url;
+  const lines = tryThis.map(
+    (line) => `  ${line.replaceAll(/\{(\d+)\}/gu, (all, port: string) => urlOf(port) ?? all)}\n`,
+  );
+  return `${open}\ntry:\n${lines.join('')}`;
 }

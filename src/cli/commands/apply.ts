@@ -130,7 +130,7 @@ async function planAll(
   for (const manifest of manifests) {
     const { object } = manifest.sourced;
     const [before] = await control.objects(filterOf(refOf(object)));
-    const path = files.fileFor(folder, object);
+    const path = files.fileFor(folder, object, new Set(steps.map((step) => step.path)));
     if (before !== undefined && isForeign(before, folder))
       refused.push(`${refText(refOf(object))} is ${files.placeOf(before)}`);
     const present = files.appliedObject(path);
