@@ -181,6 +181,11 @@ test('what up refuses', async (t) => {
     ['up nope', 1, /^error: nope does not exist/u],
     ['up shop --port 80', 2, /^error: --port cannot be "80"\n {2}fix: write GATEWAYPORT=HOSTPORT/u],
     ['up shop --port 0=80', 2, /^error: --port cannot be/u],
+    [
+      'up shop --port 81=8081',
+      2,
+      /^error: --port names port 81, which the gateway does not have\n {2}fix: its ports are 80 and 443\n/u,
+    ],
     ['up shop --port 80=70000', 2, /^error: --port cannot be/u],
     ['up shop --root --user', 2, /^error: --root and --user exclude each other/u],
     ['up shop --name Shop', 2, /^error: --name cannot be "Shop"/u],
