@@ -11,8 +11,11 @@ else process.exitCode = await demo();
 
 function demo(): Promise<number> {
   const child = spawn(process.execPath, [join(root, 'src/cli/main.ts'), 'demo', ...words], { stdio: 'inherit' });
-  // Ctrl-C reaches the child from the terminal; what is sent to this process alone is handed on.
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  process.on('SIGINT', () => undefined);
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // A terminal sends Ctrl-C to the child as well.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
 }

@@ -31,13 +31,29 @@ export function clusterResource(json: JsonObject): Resource {
 export function unitOf(type: 'listener' | 'route', json: JsonObject): Unit {
   const field = type === 'route' ? 'virtual_hosts' : 'filter_chains';
   const bytes = encodeField(messageOf(type), field, json);
+  const needs = needsOf(json);
+  const fallback = type === 'route' ? waitingHost(json, needs) : undefined;
   return {
     name: type === 'route' ? nameOf(json) : `${nameOf(json)} ${canonicalJson(json['filter_chain_match'] ?? {})}`,
     bytes,
     version: hashBytes(bytes),
-    needs: needsOf(json),
+    needs,
     drainMs: Math.max(defaultDrainMs, longestWaitMs(json)),
+    ...(fallback === undefined ? {} : { fallback }),
   };
+}
+
+/** What stands in for a virtual host on a proxy that never had it while its clusters are not ready: 503 with the cause. */
+function waitingHost(json: JsonObject, needs: readonly Need[]): Uint8Array | undefined {
+  const clusters = needs.filter(({ type }) => type === 'cluster').map(({ name }) => name);
+  if (clusters.length === 0) return undefined;
+  const body = { inline_string: `this host waits until its clusters are ready: ${clusters.slice(0, 3).join(', ')}\n` };
+  const routes = [{ match: { prefix: '/' }, direct_response: { status: 503, body } }];
+  return encodeField(messageOf('route'), 'virtual_hosts', {
+    name: nameOf(json),
+    domains: json['domains'] ?? [],
+    routes,
+  });
 }
 
 /** A listener or route configuration from its head and its parts. */

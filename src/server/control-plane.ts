@@ -10,7 +10,7 @@ import { startXdsServer, type Authentication, type ServerCertificate, type XdsSe
 import type { Opened } from '../xds/stream.ts';
 import { openMesh, type Mesh } from './mesh.ts';
 import { serveStatus, type ControlPlaneReport, type ProxyReport } from './status-server.ts';
-import { reviewToken, type ReviewedPod } from './token-review.ts';
+import { reviewToken, tokenExpiryMs, type ReviewedPod } from './token-review.ts';
 
 /** What a control plane is run with. */
 export interface ControlPlaneOptions {
@@ -89,7 +89,9 @@ function startXds(options: ControlPlaneOptions, authority: Authority, mesh: Mesh
 
 async function authenticate(socket: string, token: string): Promise<Authentication<ReviewedPod>> {
   const result = await reviewToken(socket, token);
-  return result.kind === 'refused' ? result : { kind: 'authenticated', identity: result.pod };
+  if (result.kind === 'refused') return result;
+  const expiresAtMs = tokenExpiryMs(token);
+  return { kind: 'authenticated', identity: result.pod, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
 }
 
 function serverCertificate(authority: Authority): ServerCertificate {

@@ -94,3 +94,15 @@ function readReview(text: string): ReviewResult {
     return { kind: 'refused', message: 'the token is not bound to a pod' };
   return { kind: 'authenticated', pod: { namespace, serviceAccount, podName, podUid } };
 }
+
+/** When a reviewed token ends (JWT's `exp`), milliseconds since 1970; `undefined` where it does not say. */
+export function tokenExpiryMs(token: string): number | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    const exp: unknown = typeof claims === 'object' && claims !== null && 'exp' in claims ? claims.exp : undefined;
+    return typeof exp === 'number' ? exp * 1_000 : undefined;
+  } catch {
+    // A reviewed token need not be a JWT; then the review alone counts.
+    return undefined;
+  }
+}

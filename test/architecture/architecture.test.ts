@@ -18,7 +18,8 @@ const generated = 'src/proto/generated/';
 const sources = files.filter((file) => /^src\/.*\.ts$/.test(file) && !file.startsWith(generated));
 const imports = sources.flatMap(importsOf);
 const manifest = JSON.parse(textOf('package.json')) as PackageFile;
-const isTest = (file: string): boolean => file.endsWith('.test.ts');
+/** Tests, and what only tests use: the folders `testing`. */
+const isTest = (file: string): boolean => file.endsWith('.test.ts') || file.includes('/testing/');
 const isIn = (folders: readonly string[], file: string): boolean => folders.includes(folderOf(file) ?? '');
 /** Failing with the list itself shows every offender at once. */
 const none = (offenders: readonly string[]): void => assert.deepEqual(offenders, []);

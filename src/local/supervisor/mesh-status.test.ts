@@ -71,7 +71,7 @@ const report = (state: 'SYNCED' | 'REJECTED', name = 'a'): IstiodAnswer => ({
 
 function statusOf(store: Store, istiod: IstiodAnswer): ReturnType<typeof meshStatus> {
   const meshFile = { manifests: ['/shop'], images: [], outside: [], tryThis: [] };
-  return meshStatus({ options, meshFile, store, startedAt: '', stopping: false, istiod });
+  return meshStatus({ options, meshFile, store, startedAt: '', stopping: false, istiod, changedFiles: [] });
 }
 
 test('ready only when every pod is and every proxy has everything', () => {

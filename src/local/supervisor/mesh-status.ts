@@ -17,6 +17,8 @@ export interface StatusParts {
   readonly startedAt: string;
   readonly stopping: boolean;
   readonly istiod: IstiodAnswer;
+  /** Files of the newest batch of changes, relative to the folder. */
+  readonly changedFiles: readonly string[];
 }
 
 /** Things that hold for every mesh on one machine and that people stumble over. */
@@ -37,6 +39,7 @@ export function meshStatus(parts: StatusParts): MeshStatus {
     state: parts.stopping ? 'stopping' : settled && report?.synced === true ? 'ready' : 'starting',
     mode: options.mode,
     generation: report?.generation ?? 0,
+    ...(parts.changedFiles.length === 0 ? {} : { changedFiles: parts.changedFiles }),
     startedAt: parts.startedAt,
     notes: options.allowLoopback ? [...notes, "pods may dial this machine's own loopback addresses"] : notes,
     tryThis: meshFile.tryThis,

@@ -62,7 +62,15 @@ export async function supervise(options: SupervisorOptions, log: Log): Promise<S
     stateFolder: options.stateFolder,
     visible: [options.folder, options.programFolder, ...meshFile.manifests],
   });
-  const world: World = { options, store, runtime, tokens, meshFile, rootCertificate: authority.trustBundlePem };
+  const world: World = {
+    options,
+    store,
+    runtime,
+    tokens,
+    meshFile,
+    rootCertificate: authority.trustBundlePem,
+    latest: { files: [] },
+  };
   // What pods need comes before pods: tokens are reviewed, names answered, services reached.
   const parts: Part[] = [
     await serveStore(store, {
@@ -92,6 +100,8 @@ interface World {
   readonly tokens: TokenIssuer;
   readonly meshFile: MeshFile;
   readonly rootCertificate: string;
+  /** Files of the newest batch. */
+  readonly latest: { files: readonly string[] };
 }
 
 interface Started {
@@ -114,7 +124,15 @@ async function running({ world, log, controllers, source, parts }: Started): Pro
     void end().then(() => markStopped(0));
   };
   const status = async (): Promise<MeshStatus> =>
-    meshStatus({ options, meshFile, store, startedAt, stopping, istiod: await askIstiod() });
+    meshStatus({
+      options,
+      meshFile,
+      store,
+      startedAt,
+      stopping,
+      istiod: await askIstiod(),
+      changedFiles: world.latest.files,
+    });
   const control = await serveControl(
     meshControl({ store, runtime, status, stop }),
     join(options.stateFolder, controlSocketName),
@@ -194,7 +212,7 @@ function startDns(store: Store, outsideSocket: string): Promise<DnsServer> {
   );
 }
 
-function followFiles({ options, meshFile }: World, controllers: Controllers): Source {
+function followFiles({ options, meshFile, latest }: World, controllers: Controllers): Source {
   const places = placesOf(options.stateFolder);
   const command = [
     process.execPath,
@@ -213,6 +231,9 @@ function followFiles({ options, meshFile }: World, controllers: Controllers): So
   controllers.take({ changed: own.map((object) => ({ object, origin })), removed: [], problems: [] });
   const base = statSync(options.folder).isDirectory() ? options.folder : dirname(options.folder);
   const source = createFileSource({ roots: meshFile.manifests, base, scopeOf: knownScope });
-  source.start((batch) => controllers.take(batch));
+  source.start((batch) => {
+    if (batch.changed.length > 0) latest.files = [...new Set(batch.changed.map(({ origin: { file } }) => file))];
+    controllers.take(batch);
+  });
   return source;
 }
