@@ -98,7 +98,8 @@ function makeWrittenPods<Inputs>(work: Work<Inputs>): SourceProblem[] {
       if (present.metadata.annotations?.[writtenHash] !== hash) store.delete(refOf(pod));
     } else if (!missing.some(({ level }) => level === 'error')) {
       const annotations = { ...pod.metadata.annotations, [writtenHash]: hash };
-      problems.push(...makePod(work, { ...pod, metadata: { ...pod.metadata, annotations } }, origin));
+      const refusal = makePod(work, { ...pod, metadata: { ...pod.metadata, annotations } }, origin);
+      if (refusal !== undefined) problems.push(refused(refusal, pod, origin));
     }
   }
   return problems;
@@ -117,15 +118,18 @@ function makeDeployedPods<Inputs>(work: Work<Inputs>): SourceProblem[] {
       path: 'spec.template.spec',
     });
     problems.push(...missing);
-    const refused = missing.some(({ level }) => level === 'error');
-    for (const pod of refused ? [] : plan.create) problems.push(...makePod(work, pod, origin));
+    const create = missing.some(({ level }) => level === 'error') ? [] : plan.create;
+    // One refusal stands for all: the pods differ in their names only.
+    const refusal = create.map((pod) => makePod(work, pod, origin)).find((error) => error !== undefined);
+    if (refusal !== undefined) problems.push(refused(refusal, deployment, origin));
     for (const ref of plan.remove) store.delete(ref);
     store.putStatus(refOf(deployment), plan.status);
   }
   return problems;
 }
 
-function makePod<Inputs>({ options }: Work<Inputs>, pod: Pod, origin: Origin): SourceProblem[] {
+/** Makes a pod; the error of its injection where it cannot be made. */
+function makePod<Inputs>({ options }: Work<Inputs>, pod: Pod, origin: Origin): MizzenError | undefined {
   const spec = {
     ...pod.spec,
     serviceAccountName: pod.spec.serviceAccountName ?? 'default',
@@ -133,23 +137,26 @@ function makePod<Inputs>({ options }: Work<Inputs>, pod: Pod, origin: Origin): S
   };
   try {
     options.store.put(options.inject({ ...pod, spec }), origin);
-    return [];
+    return undefined;
   } catch (error) {
-    if (!(error instanceof MizzenError)) throw error;
-    const { file, line } = origin;
-    const fix = error.fix === undefined ? {} : { fix: error.fix };
-    return [
-      {
-        level: 'error',
-        file,
-        line,
-        column: 1,
-        object: refOf(pod),
-        message: `${refText(refOf(pod))} cannot be made: ${error.message}`,
-        ...fix,
-      },
-    ];
+    if (error instanceof MizzenError) return error;
+    throw error;
   }
+}
+
+// Named by what is written: a name made up for a pod would be another one at each look, and each look cause the next.
+function refused(error: MizzenError, written: KubeObject, { file, line }: Origin): SourceProblem {
+  const object = refOf(written);
+  const what = written.kind === 'Pod' ? 'it' : 'its pods';
+  return {
+    level: 'error',
+    file,
+    line,
+    column: 1,
+    object,
+    message: `${refText(object)}: ${what} cannot be made: ${error.message}`,
+    ...(error.fix === undefined ? {} : { fix: error.fix }),
+  };
 }
 
 function isDeployment(object: KubeObject): object is Deployment {

@@ -72,7 +72,8 @@ export function buildRootTree(request: TreeRequest): RootTree {
     lines.push({ source: folder, target: root + folder, type: 'none', options: 'rbind,X-mount.mkdir=0755' });
   }
   lines.push(bindTree(`${request.runFolder}/bin`, `${root}${request.runFolder}/bin`, true));
-  for (const folder of request.hidden.filter((one) => isShown(one, request))) lines.push(emptyMount(root + folder));
+  for (const [i, folder] of request.hidden.filter((one) => isShown(one, request)).entries())
+    lines.push(cover(folder, root, request, `${request.folder}/h${String(i)}`));
   lines.push(...volumes);
   const table = `${request.folder}/fstab`;
   writeFileSync(table, mountTable(lines));
@@ -167,6 +168,17 @@ function hideBelow(source: string, target: string, request: TreeRequest): MountL
   return [...request.hidden, request.runFolder]
     .filter((one) => isWithin(one, source) && one !== source && resolvePath(one).exists)
     .map((one) => emptyMount(target + one.slice(source === '/' ? 0 : source.length)));
+}
+
+/** Covers a folder that no container may look into: with nothing, or with no more than the places of volumes in it. */
+function cover(folder: string, root: string, request: TreeRequest, own: string): MountLine {
+  const inside = request.mounts
+    .map((mount) => ({ mount, at: resolvePath(mount.target).path }))
+    .filter(({ at }) => at !== folder && isWithin(at, folder));
+  if (inside.length === 0) return emptyMount(root + folder);
+  mkdirSync(own);
+  for (const { at, mount } of inside) makePoint(own + at.slice(folder.length), mount.isFile);
+  return bindTree(own, root + folder, true);
 }
 
 function isShown(folder: string, request: TreeRequest): boolean {
