@@ -68,9 +68,9 @@ export function parseClusterName(name: string): ClusterName | undefined {
   return { direction, port: Number(port), subset: subset ?? '', host: host ?? '' };
 }
 
-/** Server name of a cluster in the TLS hello: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`. */
+/** Server name of a cluster in the TLS hello: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`, `._.` without a subset. */
 export function clusterSni(port: number, subset: string, host: string): string {
-  return `outbound_.${port}_.${subset === '' ? '_' : subset}_.${host}`;
+  return `outbound_.${port}_.${subset}_.${host}`;
 }
 
 /** Listener of an address and port: `10.96.0.10_3306`, `0.0.0.0_9080`. */

@@ -147,8 +147,8 @@ const http2 = {
   },
 };
 
-// Envoy checks a route only where it stands in its listener.
-function inline<T>(value: T, routes: readonly JsonObject[]): T {
+/** The value with each route configuration in the place that names it: Envoy checks a route only where it stands in its listener. */
+export function inline<T>(value: T, routes: readonly JsonObject[]): T {
   if (Array.isArray(value)) return value.map((member: unknown) => inline(member, routes)) as T;
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([key, member]): [string, unknown] => {
