@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import type { TestMesh } from '../demo/context.ts';
 import { bedFiles, openBed, readyBed } from './bed.ts';
 import { subsetsComeAndGo } from './bursts.ts';
-import { countsOf, resultLines, underLoad, type ProxyCounts, type WatchedResult } from './watched-load.ts';
+import { countsOf, exclusively, resultLines, underLoad, type ProxyCounts, type WatchedResult } from './watched-load.ts';
 
 let mesh: TestMesh | undefined;
 after(() => mesh?.end());
@@ -21,9 +21,9 @@ async function run(controlPlane?: string): Promise<WatchedResult & { readonly co
 }
 
 test('40 subsets that come and go under load cost nothing; without the gate the same load sees failures', async (context) => {
-  const gated = await run();
+  const gated = await exclusively(() => run());
   for (const line of resultLines(gated)) context.diagnostic(`with the gate, ${line}`);
-  const naive = await run(join(import.meta.dirname, 'naive-main.ts'));
+  const naive = await exclusively(() => run(join(import.meta.dirname, 'naive-main.ts')));
   for (const line of resultLines(naive)) context.diagnostic(`naive, ${line}`);
   assert.deepEqual([gated.gateway.failed, gated.sidecar.failed], [0, 0]);
   // Each request is one at the client's proxy and one at the server's; clusters that leave are still there to be asked.

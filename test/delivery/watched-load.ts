@@ -1,8 +1,16 @@
 /** Requests on both ways to the service while something changes: through the gateway, and from a client's sidecar. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { withLock } from '../../tools/lock.mjs';
+import { projectFolder } from '../demo/by-command.ts';
 import { exec, type TestMesh } from '../demo/context.ts';
 import { loadLine, openLoop, type LoadResult } from '../load/open-loop.ts';
 import { echoHost } from './bed.ts';
+
+/** Runs something while no other process of this checkout does: two loads at once would see each other as delays. */
+export function exclusively<T>(work: () => Promise<T>): Promise<T> {
+  return withLock(join(projectFolder, 'node_modules/.cache/load.lock'), work, () => undefined);
+}
 
 /** How much load, and what changes meanwhile. */
 export interface WatchedChange {
@@ -26,16 +34,37 @@ const leadMs = 700;
 export async function underLoad(mesh: TestMesh, options: WatchedChange): Promise<WatchedResult> {
   const { ratePerSecond, count, change } = options;
   const url = `${await mesh.gateway()}/`;
-  const gateway = openLoop({ url, headers: { host: echoHost }, ratePerSecond, count, expectBody: 'from v' });
+  const gateway = openLoop({
+    url,
+    headers: { host: echoHost },
+    ratePerSecond,
+    count,
+    expectBody: 'from v',
+    tally: /from v\d/u,
+  });
   const sidecar = loadFromClient(mesh, ratePerSecond, count);
   await new Promise((resolve) => setTimeout(resolve, leadMs));
-  await change(mesh);
-  return { gateway: await gateway, sidecar: await sidecar };
+  const [viaGateway, viaSidecar, changed] = await Promise.allSettled([gateway, sidecar, change(mesh)]);
+  if (changed.status === 'rejected') throw new Error(await describe(mesh), { cause: changed.reason });
+  if (viaGateway.status === 'rejected') throw viaGateway.reason;
+  if (viaSidecar.status === 'rejected') throw viaSidecar.reason;
+  return { gateway: viaGateway.value, sidecar: viaSidecar.value };
+}
+
+async function describe(mesh: TestMesh): Promise<string> {
+  const { generation, pods, proxies, problems } = await mesh.control.status();
+  return `the change failed; the mesh: ${JSON.stringify({ generation, pods, proxies, problems }, undefined, 1)}`;
 }
 
 async function loadFromClient(mesh: TestMesh, ratePerSecond: number, count: number): Promise<LoadResult> {
   const program = `${mesh.projectFolder}/test/load/open-loop.ts`;
-  const flags = { url: `http://${echoHost}:8000/`, rate: `${ratePerSecond}`, count: `${count}`, body: 'from v' };
+  const flags = {
+    url: `http://${echoHost}:8000/`,
+    rate: `${ratePerSecond}`,
+    count: `${count}`,
+    body: 'from v',
+    tally: 'from v[0-9]',
+  };
   const argv = ['node', program, ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])];
   const { code, stdout, stderr } = await exec(mesh, 'deploy/client', argv);
   assert.equal(code, 0, `the load generator failed: ${stderr}`);
