@@ -110,11 +110,33 @@ describe('the tree', () => {
     none(sources.filter((file) => vague.test(file)));
   });
 
-  test('no text knows the machine it was written on or a package registry', () => {
+  test('no text knows the machine it was written on', () => {
     const machine = /(?:^|[\s'"`(=:[])\/(?:work|root|home\/[a-z]+|tmp\/w)\//m;
-    const registry =
-      /registry\.npmjs|npmjs\.org|pypi\.org|pythonhosted\.org|proxy\.golang\.org|deb\.debian\.org|artifact[o]ry/i;
-    none(files.filter((file) => isText(file) && (machine.test(textOf(file)) || registry.test(textOf(file)))));
+    none(files.filter((file) => isText(file) && machine.test(textOf(file))));
+  });
+
+  test('addresses of the web are those of documentation, and no others', () => {
+    const read = new Set([
+      'www.envoyproxy.io',
+      'istio.io',
+      'kubernetes.io',
+      'grpc.io',
+      'github.com',
+      'pkg.go.dev',
+      'protobuf.dev',
+    ]);
+    const others = new Set(['no-color.org', 'www.w3.org', 'www.gutenberg.org']);
+    const reserved = /^[\d.]+$|(^|\.)(?:example(?:\.com|\.org)?|test|local|svc|domain|localhost)$/i;
+    none(
+      files
+        .filter((file) => isText(file) && file !== 'package-lock.json')
+        .flatMap((file) =>
+          [...textOf(file).matchAll(/https?:\/\/(?<host>[\w-]+(?:\.[\w-]+)+)/g)]
+            .map((match) => match.groups?.['host'] ?? '')
+            .filter((host) => !read.has(host) && !others.has(host) && !reserved.test(host))
+            .map((host) => `${file}: ${host}`),
+        ),
+    );
   });
 
   test('every dependency has its line in docs/dependencies.md, with its version and a reason', () => {
