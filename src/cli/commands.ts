@@ -18,14 +18,13 @@ const loaders: Readonly<Record<string, Load>> = {
   'explain-api': async () => (await import('./commands/explain-api.ts')).explainApi,
   version: async () => (await import('./commands/version.ts')).version,
   completion: async () => (await import('./commands/completion.ts')).completion,
-  __complete: async () => (await import('./commands/complete.ts')).complete,
 };
 
 /** Other names of commands; each command says its own too, and a test compares the two. */
 const aliases: Readonly<Record<string, string>> = { v: 'validate' };
 
 /** Names that a user may type, aliases left out. */
-export const commandNames: readonly string[] = Object.keys(loaders).filter((name) => !name.startsWith('_'));
+export const commandNames: readonly string[] = Object.keys(loaders);
 
 /** The command of a name or alias; undefined for none. */
 export async function loadCommand(name: string): Promise<Command | undefined> {

@@ -1,4 +1,5 @@
 import { MizzenError } from '../base/error.ts';
+import type { Command } from './command.ts';
 import { commandNames, loadAllCommands, loadCommand } from './commands.ts';
 import type { Context } from './context.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -30,8 +31,13 @@ async function help(name: string | undefined, asked: string, context: Context): 
   return asked === '' ? 2 : 0;
 }
 
+/** What shells ask; it knows the commands, so it is none of their list. */
+async function loadComplete(): Promise<Command> {
+  return (await import('./complete.ts')).complete;
+}
+
 async function runCommand(name: string, words: readonly string[], context: Context): Promise<number> {
-  const command = await loadCommand(name);
+  const command = name === '__complete' ? await loadComplete() : await loadCommand(name);
   if (command === undefined) throw unknownWord(name.startsWith('-') ? 'option' : 'command', name, commandNames);
   const line = parseLine(command, words);
   if (line.kind === 'run') return command.run(context, line.parsed);

@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { MizzenError } from '../../base/error.ts';
-import { defineCommand, type Argument, type Command, type Option, type Options } from '../command.ts';
-import { commandNames, loadCommand } from '../commands.ts';
-import type { Context } from '../context.ts';
-import { findMesh } from '../find-mesh.ts';
-import { kindWords } from '../kind-words.ts';
-import { commonOptions } from '../parse-line.ts';
+import { MizzenError } from '../base/error.ts';
+import { defineCommand, type Argument, type Command, type Option, type Options } from './command.ts';
+import { commandNames, loadCommand } from './commands.ts';
+import type { Context } from './context.ts';
+import { findMesh } from './find-mesh.ts';
+import { kindWords } from './kind-words.ts';
+import { commonOptions } from './parse-line.ts';
 
 /** What shells ask: the words that may stand where the cursor is, one a line. */
 export const complete = defineCommand({
