@@ -5,6 +5,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createEngine, defineIndex, defineInput, defineQuery, type Engine } from '../src/base/engine/index.ts';
+import { spread, tableLines, type Suite } from './suite.ts';
 
 const leafCount = 40_000;
 const middleCount = 40_000;
@@ -46,10 +47,9 @@ function cpuMs(act: () => void): number {
   return (user + system) / 1_000;
 }
 
-setFlagsFromString('--expose-gc');
-const collectGarbage: unknown = runInNewContext('gc');
-
 function heapBytes(): number {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: unknown = runInNewContext('gc');
   if (typeof collectGarbage === 'function') collectGarbage();
   return process.memoryUsage().heapUsed;
 }
@@ -108,9 +108,13 @@ function round(): void {
   note('cells left', engine.stats().cellsAlive);
 }
 
-for (let i = 0; i < 5; i++) round();
-for (const [name, values] of results) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const text = (value: number | undefined): string => (value ?? 0).toFixed(value !== undefined && value < 10 ? 2 : 0);
-  console.log(`${name}: ${text(sorted[2])} (${text(sorted[0])} to ${text(sorted[4])})`);
-}
+/** See the head of this file. */
+export const engineSuite: Suite = {
+  name: 'engine',
+  about: `the incremental engine on ${cellCount.toLocaleString('en')} cells, CPU and heap, median and range of 5`,
+  run: (print) => {
+    for (let i = 0; i < 5; i++) round();
+    const rows = [...results].map(([name, values]) => [name, spread(values)]);
+    for (const line of tableLines(rows)) print(line);
+  },
+};
