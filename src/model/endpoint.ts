@@ -136,7 +136,8 @@ function fromWritten(read: Read, endpoint: WrittenEndpoint, port: ServicePort, s
     identity: serviceAccount === undefined ? '' : spiffeId(trustDomain, service.namespace, serviceAccount),
     tlsMode: labels['security.istio.io/tlsMode'] === 'istio' ? 'istio' : 'disabled',
     locality: endpoint.locality ?? '',
-    weight: endpoint.weight ?? 1,
+    // Istio reads a weight of nought as none.
+    weight: endpoint.weight === undefined || endpoint.weight === 0 ? 1 : endpoint.weight,
     workload: '',
     namespace: service.namespace,
   };

@@ -28,7 +28,9 @@ export const serverTls = object(
       'PASSTHROUGH',
       yes(
         'what is asked of clients',
-        choice(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
+        choice(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL'], {
+          AUTO_PASSTHROUGH: 'going on by the server name to other networks',
+        }),
       ),
     ),
     serverCertificate: yes('file of the certificate', string()),
@@ -53,8 +55,14 @@ export const serverTls = object(
       ),
     ),
     subjectAltNames: yes('names of which a client has to prove one', list(string({ minLength: 1 }))),
-    verifyCertificateSpki: yes('hashes of the public keys that clients may have', list(string({ minLength: 1 }))),
-    verifyCertificateHash: yes('hashes of the certificates that clients may have', list(string({ minLength: 1 }))),
+    verifyCertificateSpki: yes(
+      'hashes of the public keys that clients may have, SHA-256 in base64',
+      list(string({ pattern: '[A-Za-z0-9+/]{43}=' })),
+    ),
+    verifyCertificateHash: yes(
+      'hashes of the certificates that clients may have, SHA-256 in hexadecimal',
+      list(string({ pattern: '[0-9A-Fa-f]{64}|(?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}' })),
+    ),
     minProtocolVersion: withDefault('TLSV1_2', yes('oldest TLS', choice(protocolVersions))),
     maxProtocolVersion: withDefault('TLS_AUTO', yes('newest TLS', choice(protocolVersions))),
     cipherSuites: yes('ciphers that are allowed', list(string({ minLength: 1 }))),

@@ -121,5 +121,6 @@ async function said(envoy: string, config: string, log: string): Promise<string>
   });
   const [code] = (await once(child, 'exit')) as [number | null];
   await handle.close();
-  return code === 0 ? '' : (await readFile(log, 'utf8')).trim();
+  // The reason stands behind the whole configuration.
+  return code === 0 ? '' : (await readFile(log, 'utf8')).trim().slice(-400);
 }

@@ -21,7 +21,8 @@ function policyFields(settings: LoadBalancer | undefined): JsonObject {
   }
   if (hash !== undefined) {
     const size = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize ?? 1_024;
-    return { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: Number(size) } };
+    const minimum = Math.min(Math.max(1, Number(size)), largestRing);
+    return { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: minimum } };
   }
   const slowStart = slowStartFields(settings);
   if (settings?.simple === 'ROUND_ROBIN') {
@@ -30,6 +31,9 @@ function policyFields(settings: LoadBalancer | undefined): JsonObject {
   if (settings?.simple === 'RANDOM') return { lb_policy: 'RANDOM' };
   return compact({ lb_policy: 'LEAST_REQUEST', least_request_lb_config: slowStart });
 }
+
+// Envoy refuses more points; and it takes a cluster that it has refused once for good when the same bytes come again.
+const largestRing = 8_388_608;
 
 function optionalNumber(value: number | string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);

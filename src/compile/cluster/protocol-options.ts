@@ -69,7 +69,7 @@ function http2Options(policy: PortPolicy): JsonObject {
   const http = policy.connectionPool?.http;
   const keepalive = http?.http2KeepAlive;
   return compact({
-    max_concurrent_streams: positive(http?.maxConcurrentStreams),
+    max_concurrent_streams: bounded(positive(http?.maxConcurrentStreams)),
     connection_keepalive:
       keepalive === undefined
         ? undefined
@@ -78,6 +78,11 @@ function http2Options(policy: PortPolicy): JsonObject {
             timeout: seconds(keepalive.timeout, pingTimeoutMs),
           }),
   });
+}
+
+// The largest number of streams that HTTP/2 knows.
+function bounded(streams: number | undefined): number | undefined {
+  return streams === undefined ? undefined : Math.min(streams, 2_147_483_647);
 }
 
 function positive(value: number | undefined): number | undefined {

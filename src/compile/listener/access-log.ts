@@ -1,7 +1,8 @@
 /** Access logs as the mesh settings ask for them. */
 import type { JsonObject } from '../../base/json.ts';
 import type { MeshSettings } from '../../model/settings.ts';
-import { extension } from '../any.ts';
+import { compact, extension } from '../any.ts';
+import { soundFormat, soundJsonFormat, type FormatOptions } from '../log-format.ts';
 
 // Istio's default line: the same operators in the same order, because people's log pipelines parse it.
 const textFormat =
@@ -38,18 +39,28 @@ const jsonOperators: Readonly<Record<string, string>> = {
   route_name: '%ROUTE_NAME%',
 };
 
+const inLogs: FormatOptions = { withoutQuery: true };
+
 /** Access loggers of a listener's filters; none where the settings name no file. */
 export function accessLog(settings: MeshSettings): readonly JsonObject[] {
   if (settings.accessLogFile === '') return [];
   const format = settings.accessLogFormat;
-  const log_format: JsonObject = settings.accessLogJson
+  const content: JsonObject = settings.accessLogJson
     ? { json_format: format === '' ? jsonOperators : parsedFormat(format) }
-    : { text_format_source: { inline_string: format === '' ? textFormat : lineOf(format) } };
+    : { text_format_source: { inline_string: format === '' ? textFormat : lineOf(soundFormat(format, inLogs)) } };
   return [
     extension('envoy.access_loggers.file', 'envoy.extensions.access_loggers.file.v3.FileAccessLog', {
       path: settings.accessLogFile,
-      log_format,
+      log_format: compact({ ...content, formatters: extensionsFor(format) }),
     }),
+  ];
+}
+
+// Istio's proxies know this operator; in Envoy it is an extension that has to be named.
+function extensionsFor(format: string): readonly JsonObject[] {
+  if (!format.includes('%REQ_WITHOUT_QUERY(')) return [];
+  return [
+    extension('envoy.formatter.req_without_query', 'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery'),
   ];
 }
 
@@ -57,10 +68,18 @@ function lineOf(format: string): string {
   return format.endsWith('\n') ? format : `${format}\n`;
 }
 
-// The settings' schema has checked that it is a JSON object; anything else falls back to the default.
+// A log in the usual form is better than none, and than a proxy without listeners.
 function parsedFormat(format: string): JsonObject {
-  const parsed: unknown = JSON.parse(format);
+  const parsed = parse(format);
   return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-    ? (parsed as JsonObject)
+    ? soundJsonFormat(parsed as JsonObject, inLogs)
     : jsonOperators;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

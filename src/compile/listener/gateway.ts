@@ -12,9 +12,10 @@ import { listenerName } from '../names.ts';
 import { assembled, unitOf } from '../resource.ts';
 import { isTerminated, readsRequests, routeNameOf } from '../route/gateway.ts';
 import type { RouteScope } from '../route/http-route.ts';
-import { chainMatch, namedBy, tcpChains, tlsChains, withoutRepeats, type L4Chain } from '../route/l4-route.ts';
+import { chainMatch, namedBy, serverNames, tcpChains, tlsChains, type L4Chain } from '../route/l4-route.ts';
 import { gatewayServerTls } from '../tls.ts';
 import { socketAddress } from '../socket-address.ts';
+import { distinctChains } from './distinct-chains.ts';
 import { httpManager } from './http.ts';
 import { inspectors } from './parts.ts';
 
@@ -42,7 +43,7 @@ export const gatewayListenerResource = defineQuery<GatewayListenerKey, Resource 
     if (first === undefined) return undefined;
     // Plain HTTP and TLS cannot be told apart on one port, so the oldest server's kind has it.
     const servers = onPort.filter((server) => isPlain(server) === isPlain(first));
-    const chains = withoutRepeats(servers.flatMap((server) => serverChains(read, key, server)));
+    const chains = distinctChains(servers.flatMap((server) => serverChains(read, key, server)));
     if (chains.length === 0) return undefined;
     return assembled(
       'listener',
@@ -94,7 +95,7 @@ function httpServer(settings: MeshSettings, server: IngressServer): JsonObject {
 }
 
 function named(server: IngressServer): L4Chain {
-  return { serverNames: server.hosts.filter((host) => host !== '*'), ranges: [], filters: [] };
+  return { serverNames: serverNames(server.hosts), ranges: [], filters: [] };
 }
 
 function l4Server(settings: MeshSettings, server: IngressServer, chain: L4Chain): JsonObject {

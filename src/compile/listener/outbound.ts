@@ -10,9 +10,10 @@ import { compact } from '../any.ts';
 import { alpn, blackHoleCluster, outboundRoute, ports, virtualOutbound } from '../names.ts';
 import { assembled, unitOf } from '../resource.ts';
 import type { RouteScope } from '../route/http-route.ts';
-import { chainMatch, serviceChain, tcpChains, tlsChains, withoutRepeats, type L4Chain } from '../route/l4-route.ts';
+import { chainMatch, serviceChain, tcpChains, tlsChains, type L4Chain } from '../route/l4-route.ts';
 import { unknownTarget } from '../route/unknown-target.ts';
 import { socketAddress } from '../socket-address.ts';
+import { distinctChains } from './distinct-chains.ts';
 import { httpManager } from './http.ts';
 import { listenerPlan, outboundPlan, type Behind, type ListenerPlan } from './outbound-plan.ts';
 import { inspectionLimit, inspectors, tcpTo } from './parts.ts';
@@ -59,7 +60,7 @@ export const outboundListenerResource = defineQuery<
   const plan = read.get(listenerPlan, { view, name });
   if (plan === undefined) return undefined;
   const settings = read.get(meshSettings, '');
-  const chains = withoutRepeats([
+  const chains = distinctChains([
     ...httpChains(read, plan),
     ...plan.behind.flatMap((behind) => l4Chains(read, view, { plan, behind })),
   ]);

@@ -2,6 +2,7 @@
 import type { JsonObject } from '../../base/json.ts';
 import type { HttpDirectResponse, HttpRedirect } from '../../schema/index.ts';
 import { compact } from '../any.ts';
+import { oneLine } from './headers.ts';
 
 const codes: Readonly<Record<number, string>> = {
   301: 'MOVED_PERMANENTLY',
@@ -22,9 +23,9 @@ export function redirectAction(
   const byPrefix =
     redirect.prefixRewrite ?? (uri?.startsWith(prefixMark) === true ? uri.slice(prefixMark.length) : undefined);
   return compact({
-    host_redirect: redirect.authority,
-    path_redirect: byPrefix === undefined ? uri : undefined,
-    prefix_rewrite: byPrefix,
+    host_redirect: oneLine(redirect.authority),
+    path_redirect: byPrefix === undefined ? oneLine(uri) : undefined,
+    prefix_rewrite: oneLine(byPrefix),
     scheme_redirect: redirect.scheme,
     port_redirect: redirectPort(redirect, at),
     response_code: codes[redirect.redirectCode ?? 301] ?? 'MOVED_PERMANENTLY',

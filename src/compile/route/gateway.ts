@@ -107,7 +107,9 @@ function collectServer(
   for (const bound of boundRoutes(read, server)) {
     const routes = httpRoutes(scope, bound.rule);
     if (routes.length === 0) continue;
-    for (const host of bound.hosts) {
+    for (const written of bound.hosts) {
+      // Envoy compares hosts without regard to case.
+      const host = written.toLowerCase();
       const found = byHost.get(host) ?? { routes: [], port: server.port, redirects: false };
       found.routes.push(...routes);
       found.redirects ||= redirects;
@@ -115,7 +117,7 @@ function collectServer(
     }
   }
   if (!redirects) return;
-  for (const host of server.hosts) {
+  for (const host of server.hosts.map((written) => written.toLowerCase())) {
     const covered = [...byHost.keys()].filter((known) => covers(host, known));
     for (const known of covered) redirect(byHost, known);
     if (!byHost.has(host)) byHost.set(host, { routes: [], port: server.port, redirects: true });

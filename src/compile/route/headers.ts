@@ -1,6 +1,7 @@
 /** Header changes of routes and destinations. */
 import type { JsonObject } from '../../base/json.ts';
 import { compact } from '../any.ts';
+import { soundFormat } from '../log-format.ts';
 
 /** Istio's header operations. */
 export interface HeaderOperations {
@@ -41,6 +42,12 @@ function list(value: JsonObject[string]): readonly JsonObject[] {
   return Array.isArray(value) ? (value as readonly JsonObject[]) : [];
 }
 
+/** Text that can stand in a header: Envoy refuses a whole route configuration for one line end. */
+export function oneLine(text: string | undefined): string | undefined {
+  // oxlint-disable-next-line no-control-regex -- these are the three characters that Envoy names
+  return text?.replaceAll(/[\u0000\r\n]/gu, '');
+}
+
 /** The authority that header operations set: Envoy takes it as a rewrite of the host and not as a header. */
 export function authorityOf(operations: HeaderOperations | undefined): string | undefined {
   return Object.entries(operations?.request?.set ?? {}).find(([name]) => isAuthority(name))?.[1];
@@ -60,5 +67,5 @@ function toAdd(operation: HeaderOperation | undefined): readonly JsonObject[] {
 }
 
 function headerOption(key: string, value: string, action: string): JsonObject {
-  return { header: { key, value }, append_action: action };
+  return { header: { key, value: soundFormat(value) }, append_action: action };
 }

@@ -11,8 +11,9 @@ import { compact } from '../any.ts';
 import { hashPolicy } from '../cluster/load-balancer.ts';
 import { clusterPolicy } from '../cluster/outbound.ts';
 import { outboundCluster } from '../names.ts';
+import { boundedWeights } from '../weights.ts';
 import { directResponse, redirectAction } from './answer.ts';
-import { authorityOf, bothHeaderFields, headerFields } from './headers.ts';
+import { authorityOf, bothHeaderFields, headerFields, oneLine } from './headers.ts';
 import { catchesAll, routeMatch } from './match.ts';
 import { fraction, perFilterConfig, timeoutOf } from './per-filter.ts';
 import { retryPolicy } from './retry.ts';
@@ -99,7 +100,7 @@ function action(scope: RouteScope, rule: VirtualService, entry: Entry): JsonObje
   const route = compact({
     ...targets(scope, rule, destinations),
     ...rewriteFields(entry),
-    ...(authority === undefined ? {} : { host_rewrite_literal: authority }),
+    ...(authority === undefined ? {} : { host_rewrite_literal: oneLine(authority) }),
     ...timeLimits(http),
     retry_policy: retryPolicy(http.retries, scope.read.get(meshSettings, '').defaultRetries),
     request_mirror_policies: mirrors(scope, rule, http),
@@ -120,14 +121,15 @@ function targets(scope: RouteScope, rule: VirtualService, destinations: Targets)
   // Nothing to send to is what a user wrote who set every weight to nought; a request gets 503 and not silence.
   if (first === undefined) return { cluster: 'BlackHoleCluster' };
   if (destinations.length === 1) return { cluster: clusterOf(scope, rule, first.destination) };
+  const weights = boundedWeights(destinations.map((target) => target.weight ?? 0));
   return {
     weighted_clusters: {
-      clusters: destinations.map((target) =>
+      clusters: destinations.map((target, i) =>
         compact({
           name: clusterOf(scope, rule, target.destination),
-          weight: target.weight ?? 0,
+          weight: weights[i] ?? 0,
           ...headerFields(target.headers),
-          host_rewrite_literal: authorityOf(target.headers),
+          host_rewrite_literal: oneLine(authorityOf(target.headers)),
         }),
       ),
     },
@@ -168,7 +170,7 @@ function rewriteFields({ http, match }: Entry): JsonObject {
   if (rewrite === undefined) return {};
   const regex = rewrite.uriRegexRewrite;
   return compact({
-    host_rewrite_literal: rewrite.authority,
+    host_rewrite_literal: oneLine(rewrite.authority),
     regex_rewrite:
       regex !== undefined
         ? { pattern: { regex: regex.match }, substitution: regex.rewrite }

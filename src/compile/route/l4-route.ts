@@ -12,6 +12,7 @@ import { clusterPolicy } from '../cluster/outbound.ts';
 import { cidr } from '../authz/match.ts';
 import { outboundCluster } from '../names.ts';
 import { tcpProxy } from '../listener/parts.ts';
+import { boundedWeights } from '../weights.ts';
 import { destinationPort, type RouteScope } from './http-route.ts';
 
 /** A filter chain in the making: what it matches, and what it does. */
@@ -43,7 +44,7 @@ export function tlsChains(scope: RouteScope, rule: VirtualService): readonly L4C
     (route.match ?? [])
       .filter((match) => applies(scope, rule, match))
       .map((match: TlsMatch) => ({
-        serverNames: match.sniHosts.filter((host) => host !== '*'),
+        serverNames: serverNames(match.sniHosts),
         ranges: match.destinationSubnets ?? [],
         filters: [proxyTo(scope, rule, route.route ?? [])],
       })),
@@ -93,12 +94,13 @@ function toClusters(scope: RouteScope, targets: readonly Target[]): JsonObject {
       ? {}
       : read.get(clusterPolicy, { view: scope.view, host: first.host, port: first.port, subset: first.subset });
   const name = first === undefined ? 'BlackHoleCluster' : outboundCluster(first.port, first.subset, first.host);
+  const weights = boundedWeights(targets.map((target) => target.weight));
   const clusters =
     first === undefined
       ? [{ name, weight: 1 }]
-      : targets.map((target) => ({
+      : targets.map((target, i) => ({
           name: outboundCluster(target.port, target.subset, target.host),
-          weight: target.weight,
+          weight: weights[i] ?? 0,
         }));
   return tcpProxy({
     statPrefix: name,
@@ -125,13 +127,9 @@ export function chainMatch(chain: L4Chain): JsonObject {
   return compact({ server_names: chain.serverNames, prefix_ranges: chain.ranges.map(cidr) });
 }
 
-/** Chains without repetitions: Envoy refuses two with one match, so the first one has it. */
-export function withoutRepeats(chains: readonly JsonObject[]): readonly JsonObject[] {
-  const seen = new Set<string>();
-  return chains.filter((chain) => {
-    const match = JSON.stringify(chain['filter_chain_match'] ?? {});
-    return !seen.has(match) && seen.add(match) !== undefined;
-  });
+/** Server names of a match; none, which is any, where a star stands among them. */
+export function serverNames(names: readonly string[]): readonly string[] {
+  return names.includes('*') ? [] : names;
 }
 
 /** True if a server name belongs to one of a server's hosts. */

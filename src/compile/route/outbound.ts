@@ -145,7 +145,12 @@ export function domainsOf(host: string, service: MeshService | undefined, view: 
   const names = [host, ...shortNames(host, view.namespace)];
   // Pods of a headless service have names of their own below it.
   const below = service?.headless === true ? names.map((name) => `*.${name}`) : [];
-  return [...new Set([...names, ...below, ...(service?.addresses ?? []).filter(isAddress)])];
+  return [...new Set([...names, ...below, ...(service?.addresses ?? []).filter(isAddress).map(asDomain)])];
+}
+
+// As it stands in a request's authority.
+function asDomain(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 function isAddress(address: string): boolean {
