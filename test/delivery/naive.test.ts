@@ -12,7 +12,7 @@ after(() => mesh?.end());
 /** The same mesh and the same edits, with the product's control plane or with one that waits for nothing. */
 async function run(controlPlane?: string): Promise<WatchedResult & { readonly counts: ProxyCounts }> {
   mesh = await readyBed(await openBed({ files: bedFiles, ...(controlPlane === undefined ? {} : { controlPlane }) }));
-  const result = await underLoad(mesh, { ratePerSecond: 400, count: 4_000, change: subsetsComeAndGo });
+  const result = await underLoad(mesh, { ratePerSecond: 250, count: 4_000, change: subsetsComeAndGo });
   const counts = await countsOf(mesh);
   assert.equal(counts.retries, 0);
   await mesh.end();
