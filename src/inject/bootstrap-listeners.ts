@@ -143,9 +143,18 @@ function probeCluster(probe: ProbeTarget): JsonObject {
       ],
     },
     ...(probe.kind === 'http' ? {} : { health_checks: [healthCheck(probe)] }),
+    ...(probe.kind === 'grpc' ? { typed_extension_protocol_options: http2 } : {}),
     ...(probe.request?.tls === true ? { transport_socket: unverifiedTls } : {}),
   };
 }
+
+// Envoy does not start with a gRPC health check of a cluster that might speak anything else.
+const http2: JsonObject = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
 
 // The kubelet does not verify certificates of HTTPS probes either.
 const unverifiedTls: JsonObject = {
@@ -154,8 +163,12 @@ const unverifiedTls: JsonObject = {
 };
 
 function healthCheck(probe: ProbeTarget): JsonObject {
+  // Without an authority the cluster's name is sent, and a server may refuse a request with such characters in it.
+  const authority = `127.0.0.1:${probe.port}`;
   const check =
-    probe.kind === 'grpc' ? { grpc_health_check: { service_name: probe.service ?? '' } } : { tcp_health_check: {} };
+    probe.kind === 'grpc'
+      ? { grpc_health_check: { service_name: probe.service ?? '', authority } }
+      : { tcp_health_check: {} };
   return {
     timeout: `${probe.timeoutSeconds}s`,
     interval: '1s',

@@ -111,6 +111,8 @@ const statsPatterns: readonly JsonObject[] = [
   { prefix: 'server.' },
   { prefix: 'cluster.xds_cluster.' },
   { prefix: 'istio' },
+  // The filter that answers rewritten TCP and gRPC probes reads its clusters' membership from these.
+  { prefix: 'cluster.probe|' },
   { suffix: 'ssl.handshake' },
   { suffix: 'ssl.connection_error' },
   { suffix: 'ssl.fail_verify_san' },

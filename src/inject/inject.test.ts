@@ -61,6 +61,23 @@ test('probes go to the proxy, which asks the application; commands stay', () => 
   assert.deepEqual(app?.startupProbe, { exec: { command: ['true'] } });
 });
 
+test('what the proxy needs to answer a TCP or gRPC probe: its statistics, HTTP/2, and an authority that servers take', () => {
+  const container = {
+    name: 'app',
+    startupProbe: { tcpSocket: { port: 9000 }, timeoutSeconds: 0 },
+    readinessProbe: { grpc: { port: 9100, service: 'shop' } },
+  };
+  const injected = inject({ ...pod, spec: { containers: [container] } }, 'sidecar', settings);
+  const config = JSON.parse(injected.spec.initContainers?.[1]?.args?.at(-1) ?? '') as {
+    readonly static_resources: { readonly clusters: readonly { readonly name: string }[] };
+  };
+  const [tcp, grpc] = config.static_resources.clusters.filter(({ name }) => name.startsWith('probe|'));
+  assert.match(JSON.stringify(tcp), /"timeout":"1s".*"tcp_health_check":\{\}/u);
+  assert.match(JSON.stringify(grpc), /"service_name":"shop","authority":"127\.0\.0\.1:9100"/u);
+  assert.match(JSON.stringify(grpc), /http2_protocol_options/u);
+  assert.match(JSON.stringify(config), /\{"prefix":"cluster\.probe\|"\}/u);
+});
+
 test('the bootstrap is what Envoy can read, in both ways of interception', () => {
   for (const interceptBy of ['owner', 'mark'] as const) {
     const proxy = inject(pod, 'sidecar', { ...settings, interceptBy }).spec?.initContainers?.[1];

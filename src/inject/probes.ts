@@ -48,7 +48,10 @@ function turned(probe: Probe, path: string): Probe {
 }
 
 function targetOf(container: Container, probe: Probe, word: string): ProbeTarget | undefined {
-  const base = { path: `/app-health/${container.name}/${word}`, timeoutSeconds: probe.timeoutSeconds ?? 1 };
+  const base = {
+    path: `/app-health/${container.name}/${word}`,
+    timeoutSeconds: Math.max(1, probe.timeoutSeconds ?? 1),
+  };
   if (probe.httpGet !== undefined) {
     const { path = '/', host, scheme, httpHeaders = [], port } = probe.httpGet;
     const number = portNumber(container, port);
