@@ -19,6 +19,8 @@ export interface RawClientOptions {
   readonly token?: string;
   /** `DeltaAggregatedResources` by default. */
   readonly method?: string;
+  /** Name that the server's certificate must have; `localhost` by default. */
+  readonly serverName?: string;
 }
 
 /** A delta client on grpc-js, which shares no code with the server but the message table. */
@@ -56,6 +58,7 @@ export function openRawClient(options: RawClientOptions): RawClient {
     'grpc.max_receive_message_length': -1,
     'grpc.enable_retries': 0,
     'grpc.use_local_subchannel_pool': 1,
+    ...(options.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': options.serverName }),
   });
   const metadata = new Metadata();
   if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);
