@@ -6,11 +6,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalJson, deepEqual, type JsonObject, type JsonValue } from '../../src/base/json.ts';
+import { resourceJson } from '../../src/compile/testing/proxy-json.ts';
 import { loadMesh } from '../../src/model/load.ts';
 import type { ProxyKey } from '../../src/model/view.ts';
 import { normalise, type KubeObject, type MeshConfig } from '../../src/schema/index.ts';
 import { listAt, objectAt, textAt, textsAt } from '../../src/simulate/members.ts';
-import { resourceJson } from '../envoy/rendered.ts';
 import { failed, passed, unsupported, type CorpusCase, type Outcome } from './case.ts';
 import { readJson, recordOf, textOf } from './json.ts';
 import { documentsOf } from './yaml.ts';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Engine } from '../../src/base/engine/index.ts';
 import { deepEqual, type JsonObject, type JsonValue } from '../../src/base/json.ts';
+import { resourcesOf } from '../../src/compile/testing/proxy-json.ts';
 import { envoyPath } from '../../src/local/envoy-binary.ts';
 import { loadMesh, putMeshConfig, putObject } from '../../src/model/load.ts';
 import type { Resource } from '../../src/proto/index.ts';
@@ -22,7 +23,6 @@ import { merged, placed } from './fields/place.ts';
 import { supportedFields, valuesBySchema, type FieldRow } from './fields/rows.ts';
 import { virtualServiceCases } from './fields/virtual-service.ts';
 import { objectsOf } from './mesh-fixture.ts';
-import { resourcesOf } from './rendered.ts';
 import { validateChanges, type Changed } from './validate-changes.ts';
 
 const kinds: readonly KindCases[] = [

@@ -1,13 +1,13 @@
 /** Configuration at the edge of what is written by mistake: it is refused with a reason, or Envoy takes what comes of it. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { resourcesOf } from '../../src/compile/testing/proxy-json.ts';
 import { envoyPath } from '../../src/local/envoy-binary.ts';
 import { loadMesh, putMeshConfig, putObject } from '../../src/model/load.ts';
 import { check, checkMeshConfig, type MeshConfig } from '../../src/schema/index.ts';
 import { baseObjects, proxies } from './fields/mesh.ts';
 import { hostileObjects, hostileSettings } from './fields/hostile.ts';
 import { objectsOf } from './mesh-fixture.ts';
-import { resourcesOf } from './rendered.ts';
 import { validateChanges, type Changed } from './validate-changes.ts';
 
 const base = loadMesh(baseObjects);

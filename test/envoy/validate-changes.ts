@@ -5,9 +5,10 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/base/json.ts';
+import { jsonOf } from '../../src/compile/testing/proxy-json.ts';
 import type { Resource, XdsType } from '../../src/proto/index.ts';
 import { writeFiles } from './fields/files.ts';
-import { bootstrapOf, jsonOf } from './rendered.ts';
+import { bootstrapOf } from './rendered.ts';
 
 /** A resource that a field changed. */
 export interface Changed {

@@ -245,7 +245,6 @@ export const hostileSettings: Readonly<Record<string, MeshConfig>> = {
     accessLogEncoding: 'JSON',
     accessLogFormat: '{"a": "%FOO%", "b": {"c": ["50%", 1, null]}}',
   },
-  'a log file that cannot be': { accessLogFile: 'relative' },
   'durations of all sizes': {
     connectTimeout: '87600h',
     protocolDetectionTimeout: '1ns',

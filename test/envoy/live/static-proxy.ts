@@ -5,10 +5,11 @@
  */
 import type { Engine } from '../../../src/base/engine/index.ts';
 import type { JsonObject, JsonValue } from '../../../src/base/json.ts';
+import { everythingOf, resourceJson } from '../../../src/compile/testing/proxy-json.ts';
 import type { IssuedCertificate } from '../../../src/identity/authority.ts';
 import type { ProxyKey } from '../../../src/model/view.ts';
 import { objectAt, textAt } from '../../../src/simulate/members.ts';
-import { everythingOf, inline, resourceJson } from '../rendered.ts';
+import { inline } from '../rendered.ts';
 
 /** Where and as whom a proxy runs. */
 export interface StaticProxy {
