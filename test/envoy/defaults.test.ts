@@ -77,8 +77,10 @@ describe('retries', () => {
   }
 
   test('they avoid the host that failed', async () => {
-    const answers = await Promise.all(Array.from({ length: 40 }, () => call('half')));
-    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+    // Picks are random: three that forget each other would all miss in one of eight requests, 25 of these.
+    let failures = 0;
+    for (let i = 0; i < 200; i++) if ((await call('half')).status !== 200) failures++;
+    assert.ok(failures <= 5, `${failures} of 200 failed`);
   });
 });
 
