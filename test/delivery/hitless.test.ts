@@ -10,8 +10,10 @@ import { countsOf, exclusively, resultLines, underLoad, type WatchedResult } fro
 /** One change under load. */
 interface Scenario {
   readonly name: string;
-  /** Requests on each way, at 200 a second. */
+  /** Requests on each way. */
   readonly count: number;
+  /** By default 200; less where pods start, for they take the same two cores. */
+  readonly ratePerSecond?: number;
   readonly change: (mesh: TestMesh) => Promise<void>;
   /** Throws if the change did not take effect. */
   readonly proof?: (mesh: TestMesh, result: WatchedResult) => Promise<void> | void;
@@ -138,7 +140,8 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'a rolling restart',
-    count: 1_800,
+    count: 1_000,
+    ratePerSecond: 100,
     change: async (mesh) => {
       const old = await echoPods(mesh, 'v1');
       await mesh.write('echo-v1.yaml', echoDeployment('v1', 1, 'again'));
@@ -157,7 +160,8 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'from one pod to five and back to one',
-    count: 2_000,
+    count: 1_200,
+    ratePerSecond: 100,
     change: async (mesh) => {
       await scaled(mesh, 5);
       await pause(500);
@@ -166,7 +170,8 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the control plane killed in the middle of edits',
-    count: 2_400,
+    count: 1_800,
+    ratePerSecond: 150,
     change: async (mesh) => {
       await mesh.write('route.yaml', echoRoute({ v1: 50, v2: 50 }));
       await killControlPlane(mesh);
@@ -196,8 +201,8 @@ describe('a change never costs a request', () => {
   for (const scenario of scenarios) {
     test(scenario.name, async (context) => {
       context.diagnostic(`load of the machine: ${loadavg()[0]?.toFixed(1) ?? ''}`);
-      const { count, change } = scenario;
-      const result = await exclusively(() => underLoad(mesh, { ratePerSecond: 200, count, change }));
+      const { count, change, ratePerSecond = 200 } = scenario;
+      const result = await exclusively(() => underLoad(mesh, { ratePerSecond, count, change }));
       for (const line of resultLines(result)) context.diagnostic(line);
       await scenario.proof?.(mesh, result);
       assert.deepEqual([result.gateway.failed, result.sidecar.failed], [0, 0]);
@@ -207,7 +212,7 @@ describe('a change never costs a request', () => {
 
   test('no proxy sent a request twice', async () => {
     const { requests, retries } = await countsOf(mesh);
-    assert.ok(requests > 10_000, `${requests} requests counted`);
+    assert.ok(requests > 15_000, `${requests} requests counted`);
     assert.equal(retries, 0);
   });
 });
