@@ -213,6 +213,10 @@ test('settings of the mesh', () => {
     }),
     [],
   );
+  const broken = { accessLogEncoding: 'JSON', accessLogFormat: '%PATH%' };
+  assert.match(lines(checkMeshConfig(broken)).join(), /accessLogFormat.*must be a JSON object/u);
+  assert.deepEqual(checkMeshConfig({ ...broken, accessLogFormat: '{"path":"%REQ(:PATH)%"}' }), []);
+  assert.deepEqual(checkMeshConfig({ ...broken, accessLogEncoding: 'TEXT' }), []);
   assert.deepEqual(lines(checkMeshConfig({ outboundTrafficPolicy: { mod: 'ALLOW_ANY' } })), [
     'error outboundTrafficPolicy.mod: there is no field "mod" here → write mode',
   ]);

@@ -18,6 +18,7 @@ import {
   yes,
   type Static,
 } from './kit/node.ts';
+import { checkMeshSettings } from './rules/mesh-config.ts';
 import { exportTo, positiveDuration, tcpKeepalive } from './shared.ts';
 import { retries } from './virtual-service.ts';
 
@@ -220,13 +221,16 @@ const old = {
 } as const;
 
 /** The settings of the whole mesh. */
-export const meshConfig = object({
-  ...identity,
-  ...traffic,
-  ...telemetry,
-  ...ingress,
-  ...old,
-  defaultConfig: yes('settings of every proxy', proxyConfig),
-});
+export const meshConfig = object(
+  {
+    ...identity,
+    ...traffic,
+    ...telemetry,
+    ...ingress,
+    ...old,
+    defaultConfig: yes('settings of every proxy', proxyConfig),
+  },
+  { rules: [checkMeshSettings] },
+);
 /** The settings of the whole mesh, as the user wrote them. */
 export type MeshConfig = Static<typeof meshConfig>;
