@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { projectFolder } from '../demo/by-command.ts';
 import { sandboxMode } from '../../src/local/sandbox/sandbox-mode.ts';
 import { applied, exec, startBookinfo, until, type ExecResult, type TestMesh } from '../demo/context.ts';
 import { plainClient } from '../demo/steps.ts';
@@ -168,7 +169,8 @@ for (const mode of ['root', 'user'] as const) {
         const { code } = await shell('cat /var/run/secrets/tokens/istio-token', pod);
         assert.notEqual(code, 0, pod);
         const found = await shell(
-          "find /run/ /var/run/ /tmp -name '*token*' 2>/dev/null; ls -d /proc/[0-9]*/root/var/run/secrets/tokens 2>/dev/null",
+          // A checkout below /tmp is shown to pods, and has files about tokens.
+          `find /run/ /var/run/ /tmp -path ${projectFolder} -prune -o -name '*token*' -print 2>/dev/null; ls -d /proc/[0-9]*/root/var/run/secrets/tokens 2>/dev/null`,
           pod,
         );
         assert.equal(found.stdout, '', pod);

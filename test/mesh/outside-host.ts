@@ -1,5 +1,5 @@
 /** A host outside the mesh: a book service in clear and over TLS, its certificate from an authority that only tests trust. */
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -65,7 +65,8 @@ export async function startOutsideHost(name: string): Promise<OutsideHost> {
       response.end(JSON.stringify({ items: [{ volumeInfo }] }));
     };
   const clear = createServer(answer('clear'));
-  const tls = createTlsServer({ cert: certPem, key: keyPem }, answer('tls'));
+  // A resumed session does not say its server name again, so none is resumed.
+  const tls = createTlsServer({ cert: certPem, key: keyPem, secureOptions: constants.SSL_OP_NO_TICKET }, answer('tls'));
   const [clearPort, tlsPort] = await Promise.all([listen(clear), listen(tls)]);
   return {
     caPem,
