@@ -6,6 +6,8 @@
 export const blackHoleCluster = 'BlackHoleCluster';
 export const passthroughCluster = 'PassthroughCluster';
 export const inboundPassthroughCluster = 'InboundPassthroughCluster';
+/** Cluster of the bootstrap that stands for the proxy's own workload. */
+export const localCluster = 'local_cluster';
 export const virtualOutbound = 'virtualOutbound';
 export const virtualInbound = 'virtualInbound';
 export const inboundBlackHoleChain = 'virtualInbound-blackhole';

@@ -11,6 +11,7 @@ import type { Resource, XdsType } from '../proto/resource.ts';
 import { fixedClusters, inboundClusterResource } from './cluster/fixed.ts';
 import { outboundClusterNames, outboundClusterResource, type ClusterKey } from './cluster/outbound.ts';
 import { assignment } from './endpoint/assignment.ts';
+import { localAssignment, type LocalKey } from './endpoint/local-cluster.ts';
 import { gatewayListenerNames, gatewayListenerResource } from './listener/gateway.ts';
 import { inboundKey, inboundListenerResource } from './listener/inbound.ts';
 import { outboundListenerNames, outboundListenerResource, virtualOutboundResource } from './listener/outbound.ts';
@@ -18,6 +19,7 @@ import {
   inboundCluster,
   inboundPassthroughCluster,
   inboundPassthroughRoute,
+  localCluster,
   parseClusterName,
   virtualInbound,
   virtualOutbound,
@@ -141,7 +143,11 @@ export function partOf(parts: readonly Part[], type: MeshType, name: string): Pa
 function kindOf(parts: readonly Part[], type: MeshType, name: string): Part['kind'] {
   const gateway = parts.some((part) => part.kind === 'gateway');
   if (gateway && (type === 'listener' || type === 'route')) return 'gateway';
-  const own = name === virtualInbound || name === inboundPassthroughCluster || name.startsWith('inbound|');
+  const own =
+    name === virtualInbound ||
+    name === inboundPassthroughCluster ||
+    name === localCluster ||
+    name.startsWith('inbound|');
   return own && !gateway ? 'inbound' : 'view';
 }
 
@@ -187,8 +193,15 @@ function viewRoute(read: Read, view: View, name: string): Resource | undefined {
   return read.get(outboundRouteResource, { view, port, host: colon === -1 ? '' : name.slice(0, colon) });
 }
 
+/** The oldest service of the workload's first port stands for it. */
+function localKeyOf(inbound: Inbound): LocalKey {
+  const port = inbound.ports.find(({ services }) => services.length > 0);
+  const { host = '', name = '', namespace = '' } = port?.services[0] ?? {};
+  return { host, name, namespace, port: port?.servicePort ?? 0 };
+}
+
 function inboundResource(read: Read, inbound: Inbound, { type, name }: Named): Resource | undefined {
-  if (type === 'endpoint') return undefined;
+  if (type === 'endpoint') return name === localCluster ? read.get(localAssignment, localKeyOf(inbound)) : undefined;
   if (type === 'listener')
     return name === virtualInbound ? read.get(inboundListenerResource, inboundKey(inbound)) : undefined;
   const passthrough = type === 'cluster' ? inboundPassthroughCluster : inboundPassthroughRoute;

@@ -37,16 +37,20 @@ export interface BootstrapParts {
   readonly type: 'sidecar' | 'router';
   readonly settings: InjectionSettings;
   readonly probes: readonly ProbeTarget[];
+  /** `region/zone/subzone` of the pod; empty where unknown. */
+  readonly locality: string;
 }
 
 /** The bootstrap; `$(NAME)` in it is filled in from the container's environment. */
 export function bootstrap(parts: BootstrapParts): JsonObject {
-  const { settings, type } = parts;
+  const { settings, type, locality } = parts;
+  const zoned = type === 'sidecar' && locality !== '';
   const listeners = bootstrapListeners(parts.probes);
   return {
     node: {
       id: `${type}~$(INSTANCE_IP)~$(POD_NAME).$(POD_NAMESPACE)~$(POD_NAMESPACE).svc.cluster.local`,
       cluster: '$(WORKLOAD_NAME).$(POD_NAMESPACE)',
+      ...(locality === '' ? {} : { locality: localityOf(locality) }),
       metadata: {
         NAME: '$(POD_NAME)',
         NAMESPACE: '$(POD_NAMESPACE)',
@@ -68,7 +72,7 @@ export function bootstrap(parts: BootstrapParts): JsonObject {
       lds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },
     },
     static_resources: {
-      clusters: [xdsCluster(settings), adminCluster, ...listeners.clusters],
+      clusters: [xdsCluster(settings), adminCluster, ...(zoned ? [localCluster] : []), ...listeners.clusters],
       listeners: listeners.listeners,
     },
     stats_config: { stats_matcher: { inclusion_list: { patterns: statsPatterns } } },
@@ -85,9 +89,25 @@ export function bootstrap(parts: BootstrapParts): JsonObject {
       ],
     },
     ...(type === 'sidecar' ? { layered_runtime: sidecarRuntime } : {}),
-    ...(settings.interceptBy === 'mark' ? { cluster_manager: { upstream_bind_config: markedBind } } : {}),
+    cluster_manager: {
+      ...(settings.interceptBy === 'mark' ? { upstream_bind_config: markedBind } : {}),
+      ...(zoned ? { local_cluster_name: localCluster.name } : {}),
+    },
   };
 }
+
+function localityOf(text: string): JsonObject {
+  const [region = '', zone = '', subzone = ''] = text.split('/');
+  return { region, zone, sub_zone: subzone };
+}
+
+/** The workload itself, whose endpoints come like all others; by it Envoy knows its zone's share (zone-aware routing). */
+const localCluster = {
+  name: 'local_cluster',
+  type: 'EDS',
+  connect_timeout: '1s',
+  eds_cluster_config: { eds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '5s' } },
+} as const satisfies JsonObject;
 
 // An application is told why TLS to its destination failed, as Istio's users are; whoever stands outside of a gateway is not.
 const sidecarRuntime: JsonObject = {

@@ -1,6 +1,7 @@
 /** Injection: a pod and the mesh's settings give the pod that runs. */
 import type { Container, Pod, Volume } from '../schema/index.ts';
 import { parseDuration } from '../base/duration.ts';
+import { localityOfLabels } from '../model/workload.ts';
 import { bootstrap, proxyPaths, tokenSecretFile } from './bootstrap.ts';
 import { exclusionsOf, interceptionRules } from './interception.ts';
 import { rewriteProbes, type ProbeTarget } from './probes.ts';
@@ -127,7 +128,12 @@ function proxyOf(pod: Pod, parts: ProxyParts): Container {
   const probe = { httpGet: { path: '/healthz/ready', port: statusPort } };
   return {
     image: image === undefined || image === 'auto' ? settings.proxyImage : image,
-    args: proxyArguments(JSON.stringify(bootstrap({ type, settings, probes: parts.probes })), settings),
+    args: proxyArguments(
+      JSON.stringify(
+        bootstrap({ type, settings, probes: parts.probes, locality: localityOfLabels(pod.metadata.labels ?? {}) }),
+      ),
+      settings,
+    ),
     env: [...proxyEnvironment(pod), ...env],
     startupProbe: { ...probe, periodSeconds: 1, failureThreshold: 600, timeoutSeconds: 3 },
     readinessProbe: { ...probe, periodSeconds: 15, failureThreshold: 4, timeoutSeconds: 3 },

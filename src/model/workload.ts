@@ -31,6 +31,11 @@ export const workloadOf = defineQuery<string, Workload | undefined>('workload', 
 /** Label by which a pod says that its proxy takes mutual TLS; the injector sets it. */
 export const tlsModeLabel = 'security.istio.io/tlsMode';
 
+/** `region/zone/subzone` of a pod by its label, which has dots for slashes because a label may not have those. */
+export function localityOfLabels(labels: Readonly<Record<string, string>>): string {
+  return (labels['istio-locality'] ?? '').replaceAll('.', '/');
+}
+
 function fromPod(pod: Pod): Workload {
   const { name, namespace = '', labels = {}, annotations = {} } = pod.metadata;
   const ports = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].flatMap(
@@ -47,7 +52,7 @@ function fromPod(pod: Pod): Workload {
     ),
     inMesh: labels[tlsModeLabel] === 'istio',
     marksSockets: annotations['mizzen.io/intercept-by'] === 'mark',
-    locality: (labels['istio-locality'] ?? '').replaceAll('.', '/'),
+    locality: localityOfLabels(labels),
     address: pod.status?.podIP ?? '',
     deleted: pod.metadata.deletionTimestamp !== undefined,
   };

@@ -18,7 +18,6 @@ import {
   map,
   number,
   object,
-  partial,
   port,
   required,
   string,
@@ -141,10 +140,9 @@ const loadBalancer = object(
     ),
     consistentHash: yes('the same part of a request gives the same endpoint', consistentHash),
     localityLbSetting: yes('locality weights and failover, instead of those of the mesh', localityLbSetting),
-    zoneAwareLbSetting: partial(
-      'zone-aware routing by Envoy',
+    zoneAwareLbSetting: yes(
+      'zone-aware routing by Envoy, for sidecars of pods that have a locality and a Service',
       zoneAwareLbSetting,
-      'regions fail over, but no zone is preferred yet: the proxy does not know its own cluster',
     ),
     warmup: yes('new endpoints get their traffic little by little', warmup),
     warmupDurationSecs: yes('time that an endpoint warms up; the old form', positiveDuration),

@@ -189,7 +189,7 @@ export class XdsStream {
     const { timing, noncePrefix, createGate } = this.#parts;
     this.#source = source;
     this.#proxy = source.proxy;
-    const bootstrapClusters = new Set(['xds_cluster', 'agent']);
+    const bootstrapClusters = new Set(['xds_cluster', 'agent', 'local_cluster']);
     this.#gate = createGate(
       { source, memory, noncePrefix, bootstrapClusters, ...(timing === undefined ? {} : { timing }) },
       performance.now(),
