@@ -8,6 +8,11 @@ export interface JsonObject {
   readonly [key: string]: JsonValue | undefined;
 }
 
+/** True for an object that is neither null nor an array. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Structural equality of plain data, typed arrays included. `undefined` members count as absent. */
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;

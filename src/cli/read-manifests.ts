@@ -5,8 +5,9 @@ import { MizzenError } from '../base/error.ts';
 import type { MeshProblem } from '../local/control/protocol.ts';
 import { check, kindOf } from '../schema/index.ts';
 import { refOf, refText, type SourcedObject } from '../schema/object.ts';
+import { ofSource, ofViolation } from '../server/problem.ts';
 import { walkFiles } from '../sources/file-walk.ts';
-import type { ScopeOf, SourceProblem } from '../sources/source.ts';
+import type { ScopeOf } from '../sources/source.ts';
 import { parseDocumentText } from '../sources/yaml-document.ts';
 import { maxFileBytes, splitDocuments, type DocumentText } from '../sources/yaml-split.ts';
 import { inFile, readDocument } from '../sources/yaml.ts';
@@ -115,7 +116,7 @@ interface Found {
 
 function readText(file: string, bytes: Uint8Array): readonly Found[] {
   const split = splitDocuments(bytes);
-  const whole = split.problems.map((problem) => meshProblem(inFile(file, problem, 1)));
+  const whole = split.problems.map((problem) => ofSource(inFile(file, problem, 1)));
   return [{ manifests: [], problems: whole }, ...split.documents.map((document) => readOne(file, document))];
 }
 
@@ -128,34 +129,12 @@ function readOne(file: string, document: DocumentText): Found {
       text: isAlone ? document.text : undefined,
       namesNamespace: sourced.origin.lines?.['metadata.namespace'] !== undefined,
     })),
-    problems: [...problems.map(meshProblem), ...objects.flatMap(violationsOf)],
+    problems: [...problems.map(ofSource), ...objects.flatMap(violationsOf)],
   };
 }
 
 function violationsOf({ object, origin }: SourcedObject): readonly MeshProblem[] {
-  return check(object).map(({ level, path, message, fix }) => ({
-    level,
-    object: refText(refOf(object)),
-    file: origin.file,
-    line: lineOf(origin, path),
-    field: path,
-    message,
-    ...(fix === undefined ? {} : { fix }),
-  }));
-}
-
-/** The line of a field, or of the nearest one around it that is written down. */
-function lineOf({ line, lines = {} }: SourcedObject['origin'], path: string): number {
-  for (let at = path; at !== ''; at = at.slice(0, Math.max(at.lastIndexOf('.'), at.lastIndexOf('['), 0))) {
-    const found = Object.hasOwn(lines, at) ? lines[at] : undefined;
-    if (found !== undefined) return found;
-  }
-  return line;
-}
-
-function meshProblem({ level, file, line, object, field = '', message, fix }: SourceProblem): MeshProblem {
-  const subject = object === undefined ? '' : refText(object);
-  return { level, object: subject, file, line, field, message, ...(fix === undefined ? {} : { fix }) };
+  return check(object).map((violation) => ofViolation(refOf(object), origin, violation));
 }
 
 function twice(manifests: readonly Manifest[]): readonly MeshProblem[] {

@@ -13,7 +13,7 @@ import {
   type SubjectAltName,
 } from './certificate.ts';
 import { Sealed } from './sealed.ts';
-import { spiffeId, type WorkloadIdentity } from './workload-identity.ts';
+import { checkedSpiffeId, type WorkloadIdentity } from './workload-identity.ts';
 import { writePrivateFile } from './write-private-file.ts';
 
 const dayMs = 86_400_000;
@@ -100,7 +100,7 @@ export function createAuthority(ca: CaMaterial, clock: () => number): Authority 
     trustBundlePem: ca.rootsPem,
     notAfterMs: ca.notAfterMs,
     issueWorkload: (request: WorkloadIdentity & Lifetime) =>
-      issue([{ kind: 'uri', uri: spiffeId(request) }], request.ttlMs),
+      issue([{ kind: 'uri', uri: checkedSpiffeId(request) }], request.ttlMs),
     issueServer: (request: { readonly dnsNames: readonly string[] } & Lifetime) =>
       issue(request.dnsNames.map(dnsName), request.ttlMs),
   });

@@ -17,6 +17,7 @@ import {
 import { link, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MizzenError } from '../base/error.ts';
+import { isRecord } from '../base/json.ts';
 import { writePrivateFile } from './write-private-file.ts';
 
 /** Issuer of every token, as a cluster's API server names itself by default. */
@@ -264,8 +265,4 @@ function fromBase64url(text: string): Readonly<Record<string, unknown>> | undefi
     // Not JSON: the caller's answer is `malformed`, and the parser's message would quote the token.
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

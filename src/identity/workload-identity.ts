@@ -1,4 +1,5 @@
 import { MizzenError } from '../base/error.ts';
+import { spiffeId } from '../model/endpoint.ts';
 
 /** Who a workload is, as the token review tells; never taken from what a proxy says of itself. */
 export interface WorkloadIdentity {
@@ -15,7 +16,7 @@ const segmentPattern = /^[a-zA-Z0-9._-]{1,253}$/u;
  * The SPIFFE ID in Istio's form, `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. Fails with
  * `identity-invalid` for parts outside SPIFFE's characters (SPIFFE-ID 2.1 and 2.2), so that no part can hold a slash.
  */
-export function spiffeId(identity: WorkloadIdentity): string {
+export function checkedSpiffeId(identity: WorkloadIdentity): string {
   const { trustDomain, namespace, serviceAccount } = identity;
   const segments = [namespace, serviceAccount];
   if (
@@ -27,5 +28,5 @@ export function spiffeId(identity: WorkloadIdentity): string {
       `no SPIFFE ID can be made of ${JSON.stringify([trustDomain, namespace, serviceAccount]).slice(0, 200)}`,
     );
   }
-  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  return spiffeId(trustDomain, namespace, serviceAccount);
 }

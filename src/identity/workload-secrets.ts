@@ -5,7 +5,7 @@ import type { Resource } from '../proto/resource.ts';
 import { rootSecret, workloadSecret } from '../compile/names.ts';
 import type { Authority, IssuedCertificate } from './authority.ts';
 import { inlineBytes, secretResource } from './secret-resource.ts';
-import { spiffeId, type WorkloadIdentity } from './workload-identity.ts';
+import { checkedSpiffeId, type WorkloadIdentity } from './workload-identity.ts';
 
 /** Life of a workload's certificate unless told otherwise. */
 export const defaultWorkloadTtlMs = 86_400_000;
@@ -47,7 +47,7 @@ interface Entry {
  * of the key, so that another replica can tell a secret it never saw, and leave it alone while it is good.
  */
 export function workloadSecretVersion(identity: WorkloadIdentity, issuer: string, notAfterMs: number): string {
-  return `${hashText(`${spiffeId(identity)} ${issuer}`)}.${Math.floor(notAfterMs / 1_000)}`;
+  return `${hashText(`${checkedSpiffeId(identity)} ${issuer}`)}.${Math.floor(notAfterMs / 1_000)}`;
 }
 
 /**
@@ -88,7 +88,7 @@ export class WorkloadSecrets {
    * must be the one that the token review told. Fails as `Authority.issueWorkload` does.
    */
   secretsOf(identity: WorkloadIdentity): WorkloadSecretSet {
-    const key = spiffeId(identity);
+    const key = checkedSpiffeId(identity);
     const known = this.#entries.get(key);
     if (known !== undefined && known.secrets.notAfterMs > this.#options.clock()) return known.secrets;
     const secrets = this.#issue(identity);
@@ -105,7 +105,7 @@ export class WorkloadSecrets {
 
   /** Forgets an identity that no proxy has any more, and its key. */
   release(identity: WorkloadIdentity): void {
-    this.#entries.delete(spiffeId(identity));
+    this.#entries.delete(checkedSpiffeId(identity));
     this.#arm();
   }
 

@@ -1,5 +1,6 @@
 /** Volumes that a pod's annotations give to its proxy, as certificates in files are brought to one (Istio's `userVolume`). */
 import { MizzenError } from '../base/error.ts';
+import { isRecord } from '../base/json.ts';
 import type { Pod, Volume, VolumeMount } from '../schema/index.ts';
 
 /** Annotation with the volumes, as JSON: a list of volumes, or an object of volumes by name. */
@@ -50,10 +51,6 @@ function parsed(annotation: string, text: string): object {
   }
   if (typeof value === 'object' && value !== null) return value;
   throw refused(annotation, 'it is neither a list nor an object');
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function refused(annotation: string, why: string): MizzenError {

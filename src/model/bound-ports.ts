@@ -1,4 +1,5 @@
 /** The service ports that a workload stands behind. */
+import { byText } from '../base/order.ts';
 import type { Read } from '../base/engine/index.ts';
 import { sameAddress } from './address.ts';
 import { serviceEntries, serviceEntriesByNamespace, servicesByNamespace } from './inputs.ts';
@@ -66,9 +67,5 @@ function targetOf(workload: Workload, port: ServicePort): number | undefined {
 }
 
 function byAge(a: MeshService, b: MeshService): number {
-  return compare(a.creationTimestamp, b.creationTimestamp) || compare(a.host, b.host);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return byText(a.creationTimestamp, b.creationTimestamp) || byText(a.host, b.host);
 }

@@ -1,6 +1,6 @@
 /** Where requests for a service can go. */
 import { defineQuery, type Read } from '../base/engine/index.ts';
-import type { EndpointSlice, ServiceEntry } from '../schema/index.ts';
+import type { EndpointSlice, Pod, ServiceEntry } from '../schema/index.ts';
 import { mtlsPolicyOf, portMode } from './authentication.ts';
 import { podsByNamespace, serviceEntries, services, slicesByService } from './inputs.ts';
 import { serviceOf, servicesOfEntry, type MeshService, type ServicePort } from './service.ts';
@@ -143,13 +143,17 @@ function fromWritten(read: Read, endpoint: WrittenEndpoint, port: ServicePort, s
   };
 }
 
+/** True if a pod's own status says that it may get traffic. */
+export function hasReadyCondition(pod: Pod): boolean {
+  return (pod.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
 function selectedPods(read: Read, service: MeshService, port: ServicePort): readonly Endpoint[] {
   return read.cell(podsByNamespace, service.namespace).flatMap((pod) => {
     const workload = read.get(workloadOf, `${service.namespace}/${pod.metadata.name}`);
     const address = pod.status?.podIP;
     if (workload === undefined || address === undefined || !selects(service.selector, workload.labels)) return [];
-    if (!(pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True'))
-      return [];
+    if (!hasReadyCondition(pod)) return [];
     const target = typeof port.targetPort === 'number' ? port.targetPort : (workload.namedPorts[port.targetPort] ?? 0);
     return [fromWorkload(read, { address, port: target }, workload)];
   });

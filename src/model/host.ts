@@ -1,4 +1,5 @@
 /** Host names as Istio resolves and matches them. */
+import { byText } from '../base/order.ts';
 
 /**
  * The full name of a host as written in an object of `namespace`: a short name gets the namespace and the cluster's
@@ -53,5 +54,5 @@ export function bySpecificity(a: string, b: string): number {
   const wild = Number(isWildcard(a)) - Number(isWildcard(b));
   if (wild !== 0) return wild;
   if (a.length !== b.length) return b.length - a.length;
-  return a < b ? -1 : a > b ? 1 : 0;
+  return byText(a, b);
 }

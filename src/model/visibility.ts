@@ -1,4 +1,5 @@
 /** Who may see an object: `exportTo` of Istio's kinds. */
+import { byText } from '../base/order.ts';
 
 /** True if an object of `namespace` with this `exportTo` is visible in `viewer`. `.` is its own namespace, `~` nobody. */
 export function isVisible(exportTo: readonly string[], namespace: string, viewer: string): boolean {
@@ -17,16 +18,12 @@ export function selects(
 export function byAge(a: Dated, b: Dated): number {
   const [x, y] = [a.metadata, b.metadata];
   return (
-    compare(x.creationTimestamp ?? '', y.creationTimestamp ?? '') ||
-    compare(x.name, y.name) ||
-    compare(x.namespace ?? '', y.namespace ?? '')
+    byText(x.creationTimestamp ?? '', y.creationTimestamp ?? '') ||
+    byText(x.name, y.name) ||
+    byText(x.namespace ?? '', y.namespace ?? '')
   );
 }
 
 interface Dated {
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly creationTimestamp?: string };
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -44,7 +44,7 @@ export function ofSource(problem: SourceProblem): Problem {
 /** Line of a field, or of the nearest parent that was written. */
 export function lineOf(origin: Origin, path: string): number {
   for (let rest = path; rest !== ''; rest = rest.slice(0, Math.max(rest.lastIndexOf('.'), rest.lastIndexOf('['), 0))) {
-    const line = origin.lines?.[rest];
+    const line = origin.lines !== undefined && Object.hasOwn(origin.lines, rest) ? origin.lines[rest] : undefined;
     if (line !== undefined) return line;
   }
   return origin.line;

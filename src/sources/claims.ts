@@ -1,3 +1,4 @@
+import { byText } from '../base/order.ts';
 import { deepEqual } from '../base/json.ts';
 import type { ObjectRef, SourcedObject } from '../schema/object.ts';
 import { refOf, refText } from '../schema/object.ts';
@@ -154,7 +155,7 @@ function claimsOf(content: FileContent, before: FileClaims | undefined): FileCla
 }
 
 function sorted(problems: readonly SourceProblem[]): readonly SourceProblem[] {
-  return problems.toSorted((a, b) => compare(a.file, b.file) || a.line - b.line || compare(a.message, b.message));
+  return problems.toSorted((a, b) => byText(a.file, b.file) || a.line - b.line || byText(a.message, b.message));
 }
 
 function twice({ object, origin }: SourcedObject, first: SourcedObject): SourceProblem {
@@ -175,8 +176,4 @@ function keptForm({ object, origin }: SourcedObject): SourceProblem {
   const ref = refOf(object);
   const message = `${refText(ref)} is kept in its last good form, because the file has an error`;
   return { level: 'warning', file: origin.file, line: 1, column: 1, object: ref, message };
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

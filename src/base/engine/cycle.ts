@@ -1,4 +1,4 @@
-import { byText } from './group.ts';
+import { byText } from '../order.ts';
 import { nameOf, type Cell } from './nodes.ts';
 import { cellText, sameCycle, type CellName, type Failure } from './outcome.ts';
 

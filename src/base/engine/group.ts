@@ -1,3 +1,5 @@
+import { byText } from '../order.ts';
+
 /** The content of an index cell: what belongs to it, sorted by key. Never written once made. */
 export interface Group {
   readonly keys: readonly string[];
@@ -32,9 +34,4 @@ export function changeGroup(group: Group, changes: GroupChanges): Group {
   }
   copyUntil(undefined);
   return keys.length === 0 ? emptyGroup : { keys: Object.freeze(keys), values: Object.freeze(values) };
-}
-
-/** Orders texts by code unit, the same on every machine. */
-export function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,6 @@
 import type { Index, Input } from './definitions.ts';
-import { byText, changeGroup, emptyGroup, type Group, type GroupChanges } from './group.ts';
+import { byText } from '../order.ts';
+import { changeGroup, emptyGroup, type Group, type GroupChanges } from './group.ts';
 import { LayeredMap } from './layered-map.ts';
 
 /** Any definition, its types forgotten. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bagAdd, bagEach, bagRemove, bagSize, type Bag } from './bag.ts';
-import { byText, changeGroup, emptyGroup, type Group } from './group.ts';
+import { byText } from '../order.ts';
+import { changeGroup, emptyGroup, type Group } from './group.ts';
 import { LayeredMap } from './layered-map.ts';
 
 const keys = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');

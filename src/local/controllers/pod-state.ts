@@ -1,3 +1,4 @@
+import { hasReadyCondition } from '../../model/endpoint.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import type { Pod } from '../../schema/index.ts';
 
@@ -14,9 +15,7 @@ export function isLive(pod: Pod): boolean {
 
 /** Whether a pod may get traffic. */
 export function isReady(pod: Pod): boolean {
-  return (
-    isLive(pod) && (pod.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True')
-  );
+  return isLive(pod) && hasReadyCondition(pod);
 }
 
 /** Whether an object has all labels that a selector wants; an empty selector selects nothing. */

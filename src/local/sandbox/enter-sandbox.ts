@@ -3,7 +3,7 @@ import type { StdioOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { MizzenError } from '../../base/error.ts';
 import { exitCodeOf, toolPath } from './run-tool.ts';
-import { sandboxScript } from './sandbox-script.ts';
+import { sandboxScript, unshareOptions } from './sandbox-script.ts';
 
 /** What runs in a sandbox. */
 export interface SandboxOptions {
@@ -47,22 +47,11 @@ export interface Sandbox {
 export async function enterSandbox(options: SandboxOptions): Promise<Sandbox> {
   const death = options.endsWithParent === false ? [] : ['setpriv', '--pdeathsig', 'KILL'];
   const user = options.kind === 'user' ? ['--user', '--map-root-user'] : [];
-  const unshare = [
-    'unshare',
-    ...user,
-    '--mount',
-    '--net',
-    '--pid',
-    '--ipc',
-    '--uts',
-    '--fork',
-    '--kill-child',
-    '--propagation',
-    'private',
-  ];
   const [program, ...rest] = [
     ...death,
-    ...unshare,
+    'unshare',
+    ...user,
+    ...unshareOptions,
     'sh',
     '-c',
     sandboxScript,

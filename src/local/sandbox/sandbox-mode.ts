@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { runTool, toolPath } from './run-tool.ts';
+import { unshareOptions } from './sandbox-script.ts';
 
 /** Whether and how this machine can hold a sandbox. */
 export type SandboxMode =
@@ -69,18 +70,6 @@ COMMIT
 EOF
 `;
 
-const namespaces = [
-  '--mount',
-  '--net',
-  '--pid',
-  '--ipc',
-  '--uts',
-  '--fork',
-  '--kill-child',
-  '--propagation',
-  'private',
-];
-
 /** Asks the machine, by trying. 30 ms where all is well. */
 export async function readSandboxFacts(): Promise<SandboxFacts> {
   const uid = process.getuid?.() ?? -1;
@@ -103,7 +92,7 @@ export async function readSandboxFacts(): Promise<SandboxFacts> {
 }
 
 async function tryNamespaces(user: readonly string[]): Promise<Attempt> {
-  const result = await runTool('unshare', [...user, ...namespaces, 'sh', '-c', attemptScript]);
+  const result = await runTool('unshare', [...user, ...unshareOptions, 'sh', '-c', attemptScript]);
   return { ok: result.code === 0, said: `${result.stdout}\n${result.stderr}`.trim().slice(0, 500) };
 }
 

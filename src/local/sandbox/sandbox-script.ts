@@ -50,3 +50,16 @@ while :; do
   kill -0 $child 2>/dev/null || exit $code
 done
 `;
+
+/** Options of `unshare` for a sandbox; the user namespace of an ordinary user comes on top. */
+export const unshareOptions: readonly string[] = [
+  '--mount',
+  '--net',
+  '--pid',
+  '--ipc',
+  '--uts',
+  '--fork',
+  '--kill-child',
+  '--propagation',
+  'private',
+];

@@ -1,5 +1,6 @@
 /** The supervisor's side of the control socket. */
 import { MizzenError } from '../../base/error.ts';
+import { hasReadyCondition } from '../../model/endpoint.ts';
 import type { Pod } from '../../schema/index.ts';
 import { objectKey, type SourcedObject } from '../../schema/object.ts';
 import type { ExecRequest, LogsRequest, MeshControl, MeshStatus, ObjectFilter } from '../control/protocol.ts';
@@ -70,9 +71,7 @@ export function podNamed(store: Store, name: string, namespace: string): Pod {
 
 function rank(pod: Pod): number {
   if (pod.metadata.deletionTimestamp !== undefined) return 0;
-  return (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
-    ? 2
-    : 1;
+  return hasReadyCondition(pod) ? 2 : 1;
 }
 
 /** The first container that is the application's own; a gateway has none but the proxy. */

@@ -1,7 +1,9 @@
 /** What a running mesh says of itself, put together from the store, the pods and the control plane. */
+import { byText } from '../../base/order.ts';
+import { ofSource } from '../../server/problem.ts';
 import type { ControlPlaneReport } from '../../server/status-server.ts';
+import { hasReadyCondition } from '../../model/endpoint.ts';
 import type { ContainerStatus, Pod, Service } from '../../schema/index.ts';
-import { refText } from '../../schema/object.ts';
 import type { SourceProblem } from '../../sources/source.ts';
 import type { GatewayState, MeshProblem, MeshStatus, PodState, ProxyState } from '../control/protocol.ts';
 import type { Store } from '../store/store.ts';
@@ -45,18 +47,14 @@ export function meshStatus(parts: StatusParts): MeshStatus {
     tryThis: meshFile.tryThis,
     gateways: gatewayStates(store, options.published),
     pods: pods.map(podState).toSorted(byName),
-    proxies: proxies.toSorted((a, b) => compare(`${a.namespace}/${a.pod}`, `${b.namespace}/${b.pod}`)),
+    proxies: proxies.toSorted((a, b) => byText(`${a.namespace}/${a.pod}`, `${b.namespace}/${b.pod}`)),
     problems: problemsOf(store.problems(), report),
     controlPlane: { connected: report !== undefined, reason: istiod.kind === 'silent' ? istiod.reason : '' },
   };
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 function byName(a: PodState, b: PodState): number {
-  return compare(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`);
+  return byText(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`);
 }
 
 function gatewayStates(store: Store, published: SupervisorOptions['published']): readonly GatewayState[] {
@@ -74,7 +72,7 @@ function gatewayStates(store: Store, published: SupervisorOptions['published']):
 
 function isReady(pod: Pod): boolean {
   if (pod.metadata.deletionTimestamp !== undefined || pod.status?.phase === 'Succeeded') return true;
-  return (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True');
+  return hasReadyCondition(pod);
 }
 
 function podState(pod: Pod): PodState {
@@ -153,16 +151,7 @@ function hasProxy(pod: Pod): boolean {
 
 // The control plane says again what the source said, so what both say is listed once.
 function problemsOf(found: readonly SourceProblem[], report: ControlPlaneReport | undefined): readonly MeshProblem[] {
-  const own = found.map((problem) => ({
-    level: problem.level,
-    object: problem.object === undefined ? '' : refText(problem.object),
-    file: problem.file,
-    line: problem.line,
-    field: problem.field ?? '',
-    message: problem.message,
-    ...(problem.fix === undefined ? {} : { fix: problem.fix }),
-  }));
-  const all = [...own, ...(report?.problems ?? [])];
+  const all = [...found.map(ofSource), ...(report?.problems ?? [])];
   return [
     ...new Map(
       all.map((problem) => [JSON.stringify([problem.file, problem.line, problem.field, problem.message]), problem]),

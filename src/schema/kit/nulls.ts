@@ -1,6 +1,6 @@
 /** Fields that are written without a value. Kubernetes counts them as absent (`labels:` with nothing behind it). */
 import type { Node } from './node.ts';
-import { isRecord } from './validate.ts';
+import { isRecord } from '../../base/json.ts';
 
 /** The value without its null fields; the same value where there are none. `found` hears the path of each that is dropped. */
 export function withoutNulls(

@@ -1,5 +1,6 @@
 /** Turns a schema into a function that finds everything wrong with a value. */
 import { parseDuration } from '../../base/duration.ts';
+import { isRecord } from '../../base/json.ts';
 import { formatComplaint } from './formats.ts';
 import { nearest } from './nearest.ts';
 import type { DurationNode, Field, ListNode, MapNode, Node, NumberNode, ObjectNode, StringNode } from './node.ts';
@@ -240,11 +241,6 @@ function mapCheck(node: MapNode): Check {
       run.path.pop();
     }
   };
-}
-
-/** True for an object that is no list. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 type Member = { readonly field: Field<unknown, boolean>; readonly check: Check };

@@ -1,4 +1,5 @@
 /** What the mesh settings must satisfy. */
+import { isRecord } from '../../base/json.ts';
 import type { Report } from '../kit/node.ts';
 
 /** What the rules look at. */
@@ -20,8 +21,7 @@ export function checkMeshSettings(config: MeshConfigParts, report: Report): void
 
 function isJsonObject(text: string): boolean {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isRecord(JSON.parse(text) as unknown);
   } catch {
     // Not JSON is what the caller reports.
     return false;

@@ -2,7 +2,7 @@
 import { memberPath } from '../kit/path.ts';
 import { isCidr } from '../kit/address.ts';
 import type { Report } from '../kit/node.ts';
-import { isRecord } from '../kit/validate.ts';
+import { isRecord } from '../../base/json.ts';
 import { warnEmptySelector } from './names.ts';
 
 type Strings = readonly string[] | undefined;
